@@ -1,0 +1,7 @@
+"""End-to-end encryption, sans-IO: the Signal protocol as pure steps from state and input to state and output.
+
+Nothing here reads a clock, a file or a socket; time and randomness are arguments. What is on the wire is
+described in `docs/protocol/signal.md`. Modules, lowest first:
+
+    errors  primitives  protobuf  keys  xeddsa  prekeys  handshake  spqr  ratchet  session  group  fingerprint
+"""
