@@ -1,0 +1,57 @@
+"""Hints that leave a transaction: collected while it runs, rung after COMMIT, dropped on rollback.
+
+A hint may be lost; whoever needs it finds the truth in PostgreSQL by the next look. An action names an audience and a
+frame and never knows a socket. `realtime` answers the bell; `app` connects the two.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from aparte.wire.frames import FromServer
+from aparte.wire.ids import AccountId, ConversationId, SessionId
+
+
+class ToConversation(msgspec.Struct, frozen=True, tag=True):
+    """Push a frame to every socket of the conversation's members."""
+
+    conversation: ConversationId
+    frame: FromServer
+
+
+class ToAccount(msgspec.Struct, frozen=True, tag=True):
+    """Push a frame to every socket of an account."""
+
+    account: AccountId
+    frame: FromServer
+
+
+class Joined(msgspec.Struct, frozen=True, tag=True):
+    """From now on the account's sockets belong to the conversation's audience."""
+
+    account: AccountId
+    conversation: ConversationId
+
+
+class Left(msgspec.Struct, frozen=True, tag=True):
+    """From now on they no longer do."""
+
+    account: AccountId
+    conversation: ConversationId
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """A session is over: its socket closes."""
+
+    session: SessionId
+
+
+Hint = ToConversation | ToAccount | Joined | Left | Ended
+
+
+class Doorbell(Protocol):
+    """What answers: delivers to this process's own sockets at once and tells the other processes."""
+
+    def ring(self, hints: Sequence[Hint]) -> None:
+        """Never blocks, never raises."""

@@ -1,0 +1,70 @@
+"""The registry of entry kinds: whatever takes a position in a conversation's log has a row here.
+
+Numbers 1–7 mean the same in every conversation, encrypted or not; the server's own begin at 16. A client that meets a
+number it does not know keeps the entry and says that it needs a newer Aparté; it never drops it.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from aparte.wire.content import MessageContent, Profile, Role
+from aparte.wire.ids import AccountId
+
+MESSAGE = 1
+EDIT = 2
+DELETION = 3
+PROFILE = 6
+CREATED = 16
+JOINED = 17
+LEFT = 18
+REMOVED = 19
+ROLE = 20
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """Body of kinds that set or unset: a deletion that is `on` deletes, one that is off restores."""
+
+    on: bool
+    content: MessageContent | None = None
+    """With a restore: what the message says now, for readers who had to forget it."""
+
+
+class MemberChange(msgspec.Struct, frozen=True):
+    """Body of the kinds about members: whom it concerns and the role they have from here on (none: they are out)."""
+
+    account: AccountId
+    role: Role | None = None
+
+
+class Kind(NamedTuple):
+    """One row of the registry."""
+
+    number: int
+    name: str
+    body: type[Any]
+    by: Literal["members", "author", "author or moderators", "admins", "server"]
+    has_target: bool
+    counts_as_unread: bool
+    erased_with_target: bool
+
+
+KINDS: dict[int, Kind] = {
+    row.number: row
+    for row in (
+        Kind(MESSAGE, "message", MessageContent, "members", False, True, True),
+        Kind(EDIT, "edit", MessageContent, "author", True, False, True),
+        Kind(DELETION, "deletion", Switch, "author or moderators", True, False, False),
+        Kind(PROFILE, "profile", Profile, "admins", False, False, False),
+        Kind(CREATED, "created", Profile, "server", False, False, False),
+        Kind(JOINED, "joined", MemberChange, "server", False, False, False),
+        Kind(LEFT, "left", MemberChange, "server", False, False, False),
+        Kind(REMOVED, "removed", MemberChange, "server", False, False, False),
+        Kind(ROLE, "role", MemberChange, "server", False, False, False),
+    )
+}
+
+
+def name_of(kind: int) -> str:
+    """Name a kind for people and logs; unknown numbers keep their number."""
+    return KINDS[kind].name if kind in KINDS else f"kind-{kind}"

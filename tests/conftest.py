@@ -1,0 +1,40 @@
+"""Fixtures everybody uses: the cluster of the run, and a database of one's own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from aparte.server.kit.db import Database
+from tests.support import database
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[database.Cluster]:
+    """One PostgreSQL for the run."""
+    with database.cluster() as here:
+        yield here
+
+
+@pytest.fixture
+async def database_name(cluster: database.Cluster) -> AsyncIterator[str]:
+    """A fresh, migrated database."""
+    async with database.cloned(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+async def db(cluster: database.Cluster, database_name: str) -> AsyncIterator[Database]:
+    """The service's own view of a fresh database."""
+    here = Database(cluster.dsn(database_name, service=True))
+    await here.open()
+    yield here
+    await here.close()
+
+
+@pytest.fixture
+async def admin(cluster: database.Cluster, database_name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of the maintenance role to the same database."""
+    connection = await asyncpg.connect(cluster.dsn(database_name, service=False), ssl=False)
+    yield connection
+    await connection.close()

@@ -1,0 +1,1 @@
+"""People, databases and servers for the tests: all of them real."""
