@@ -179,6 +179,14 @@ def mlkem1024_public_key(seed: bytes) -> bytes:
     return MLKEM1024PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
 
 
+def mlkem1024_check_public_key(public: bytes) -> None:
+    """The encapsulation key check of FIPS 203, 7.2: InvalidKey on another length or a t not reduced mod q."""
+    try:
+        MLKEM1024PublicKey.from_public_bytes(public)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidKey from error
+
+
 def mlkem1024_encapsulate(public: bytes) -> tuple[bytes, bytes]:
     """Shared secret and ciphertext; the library draws its own randomness. InvalidKey if t is not reduced."""
     try:

@@ -1,0 +1,25 @@
+"""The prekeys of a peer's device, as the server hands them out: what a first message is encrypted to."""
+
+from aparte.e2ee.keys import KemPublicKey, PublicKey
+from aparte.e2ee.state import State
+
+
+class Bundle(State, frozen=True):
+    """One of each prekey of a device. Nothing in it is to be believed before `verify`."""
+
+    registration_id: int
+    device: int
+    identity: PublicKey
+    signed_id: int
+    signed: PublicKey
+    signed_signature: bytes
+    kem_id: int
+    kem: KemPublicKey
+    kem_signature: bytes
+    one_time_id: int | None = None
+    one_time: PublicKey | None = None
+
+    def verify(self) -> None:
+        """InvalidSignature unless the identity key signed both prekeys (with their type bytes)."""
+        self.identity.verify(self.signed.serialize(), self.signed_signature)
+        self.identity.verify(self.kem.serialize(), self.kem_signature)
