@@ -7,7 +7,7 @@ its receiver is sure to have. Keys of messages still to come out of order are ke
 from bisect import bisect_left
 from typing import Final
 
-from aparte.e2ee.errors import DuplicateMessage, InvalidMessage, TooFarAhead
+from aparte.e2ee.errors import DuplicateMessage, InvalidMessage, InvalidState, TooFarAhead
 from aparte.e2ee.primitives import NO_SALT, hkdf
 from aparte.e2ee.spqr.record import Bytes32, Epoch, Index, Record
 
@@ -26,6 +26,10 @@ class SkippedKeys(Record, frozen=True):
     """Keys of messages that have not come yet: entries of be32 index || key, by index."""
 
     entries: bytes = b""
+
+    def __post_init__(self) -> None:
+        if len(self.entries) % _ENTRY_BYTES:
+            raise ValueError("no whole entries")
 
     def take(self, index: int) -> tuple["SkippedKeys", bytes]:
         """The keys without this one, and this one; DuplicateMessage if it is not (any more) there."""
@@ -49,9 +53,9 @@ class SkippedKeys(Record, frozen=True):
 
 
 class Direction(Record, frozen=True):
-    """One direction of an epoch: the chain key after message `index`; no key once the chain is closed."""
+    """One direction of an epoch: the chain key after message `index`."""
 
-    key: bytes
+    key: Bytes32
     index: Index = 0
 
     def step(self) -> tuple["Direction", bytes]:
@@ -62,14 +66,16 @@ class Direction(Record, frozen=True):
 
 
 class EpochChains(Record, frozen=True):
-    """Both directions of one epoch."""
+    """Both directions of one epoch; None where nothing will be sent any more."""
 
-    sending: Direction
+    sending: Direction | None
     receiving: Direction
     skipped: SkippedKeys = SkippedKeys()
 
     def send(self) -> tuple["EpochChains", int, bytes]:
         """The chains after it, the index of the next message, and its key."""
+        if self.sending is None:
+            raise InvalidState
         sending, key = self.sending.step()
         return EpochChains(sending, self.receiving, self.skipped), sending.index, key
 
@@ -88,8 +94,8 @@ class EpochChains(Record, frozen=True):
         return EpochChains(self.sending, receiving, self.skipped.extend(b"".join(entries), index)), key
 
     def close_sending(self) -> "EpochChains":
-        """Forget the key of a direction in which nothing will be sent any more."""
-        return EpochChains(Direction(b"", self.sending.index), self.receiving, self.skipped)
+        """Forget how to send."""
+        return EpochChains(None, self.receiving, self.skipped)
 
 
 class KeyChain(Record, frozen=True):

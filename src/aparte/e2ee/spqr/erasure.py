@@ -32,6 +32,10 @@ class Encoder(Record, frozen=True):
     data: bytes
     number: ChunkNumber = 0
 
+    def __post_init__(self) -> None:
+        if not self.data or len(self.data) % CHUNK_BYTES:
+            raise ValueError("no whole chunks")
+
     def next_chunk(self) -> tuple["Encoder", Chunk]:
         """The encoder after it, and the chunk."""
         following = (self.number + 1) % CHUNK_NUMBERS
@@ -41,7 +45,7 @@ class Encoder(Record, frozen=True):
 class Decoder(Record, frozen=True):
     """Gathers chunks until they suffice."""
 
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=CHUNK_BYTES, multiple_of=CHUNK_BYTES)]
     chunks: dict[ChunkNumber, Bytes32] = msgspec.field(default_factory=dict)
 
     def add(self, chunk: Chunk) -> "Decoder":

@@ -78,7 +78,7 @@ def add(left: Polynomial, right: Polynomial) -> Polynomial:
 def sample_uniform(rho: bytes, row: int, column: int) -> Polynomial:
     """The entry of the public matrix at this row and column, in the transformed domain (algorithm 7)."""
     seed = rho + bytes([column, row])
-    length = 672  # four blocks of SHAKE128: enough but for one polynomial in about 10^12
+    length = 672  # four blocks of SHAKE128: enough but for about one polynomial in 10^30
     while True:
         stream = shake128(seed, length)
         candidates = (

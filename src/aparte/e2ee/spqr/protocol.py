@@ -90,8 +90,8 @@ def receive(state: SpqrState, message: bytes) -> tuple[SpqrState, bytes]:
     Raises InvalidMessage, DuplicateMessage (received before, or too old) or TooFarAhead.
     """
     saved = state._saved  # noqa: SLF001 - a step of the same module
-    received = wire.decode(message)
-    braid, secret = states.receive(saved.braid, received)
-    chain = saved.chain if secret is None else saved.chain.add_epoch(secret)
-    chain, key = chain.receive(received.epoch - 1, received.index)
-    return SpqrState(_Saved(chain, braid)), key
+    decoded = wire.decode(message)
+    received = states.receive(saved.braid, decoded)
+    chain = saved.chain if received.secret is None else saved.chain.add_epoch(received.secret)
+    chain, key = chain.receive(decoded.epoch - 1, decoded.index)
+    return SpqrState(_Saved(chain, received.state)), key

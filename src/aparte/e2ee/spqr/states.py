@@ -4,12 +4,19 @@ In an epoch one party sends a public key (states 1 to 5) and the other a ciphert
 chunks, for as long as it takes; then they change places. The names are those of the specification.
 """
 
-from typing import NamedTuple
+from typing import Annotated
 
+import msgspec
 from msgspec.structs import replace
 
 from aparte.e2ee.errors import InvalidMessage
-from aparte.e2ee.primitives import Random, constant_time_equal, mlkem768_decapsulate, mlkem768_public_key
+from aparte.e2ee.primitives import (
+    MLKEM_SEED_BYTES,
+    Random,
+    constant_time_equal,
+    mlkem768_decapsulate,
+    mlkem768_public_key,
+)
 from aparte.e2ee.spqr import mlkem_split
 from aparte.e2ee.spqr.authenticator import MAC_BYTES, Authenticator, epoch_secret
 from aparte.e2ee.spqr.erasure import Chunk, Decoder, Encoder
@@ -18,11 +25,15 @@ from aparte.e2ee.spqr.record import Bytes32, Epoch, Record
 
 _HEADER_AND_MAC_BYTES = mlkem_split.HEADER_BYTES + MAC_BYTES
 _CT2_AND_MAC_BYTES = mlkem_split.CT2_BYTES + MAC_BYTES
-_SEED_BYTES = 64
 _MESSAGE_BYTES = 32
 
+_Seed = Annotated[bytes, msgspec.Meta(min_length=MLKEM_SEED_BYTES, max_length=MLKEM_SEED_BYTES)]
+_Header = Annotated[bytes, msgspec.Meta(min_length=mlkem_split.HEADER_BYTES, max_length=mlkem_split.HEADER_BYTES)]
+_Vector = Annotated[bytes, msgspec.Meta(min_length=mlkem_split.VECTOR_BYTES, max_length=mlkem_split.VECTOR_BYTES)]
+_Ct1 = Annotated[bytes, msgspec.Meta(min_length=mlkem_split.CT1_BYTES, max_length=mlkem_split.CT1_BYTES)]
 
-class Sent(NamedTuple):
+
+class Sent(Record, frozen=True):
     """What sending yields: the next state, what the message says, and the epoch's secret if this made it."""
 
     state: "State"
@@ -31,7 +42,7 @@ class Sent(NamedTuple):
     secret: bytes | None = None
 
 
-class Received(NamedTuple):
+class Received(Record, frozen=True):
     """What receiving yields: the next state, and the epoch's secret if this completed it."""
 
     state: "State"
@@ -48,7 +59,7 @@ class KeysUnsampled(_InEpoch, frozen=True, tag=1):
 
     def send(self, random: Random) -> Sent:
         """Generate the keys, send the first piece of the header."""
-        seed = random(_SEED_BYTES)
+        seed = random(MLKEM_SEED_BYTES)
         header, _ = mlkem_split.split_public_key(mlkem768_public_key(seed))
         encoder = Encoder(header + self.authenticator.header_mac(self.epoch, header))
         return KeysSampled(self.epoch, self.authenticator, seed, encoder).send(random)
@@ -61,7 +72,7 @@ class KeysUnsampled(_InEpoch, frozen=True, tag=1):
 class KeysSampled(_InEpoch, frozen=True, tag=2):
     """Sending the header, until a piece of ct1 shows that it arrived."""
 
-    seed: bytes
+    seed: _Seed
     header: Encoder
 
     def send(self, _random: Random) -> Sent:
@@ -81,7 +92,7 @@ class KeysSampled(_InEpoch, frozen=True, tag=2):
 class HeaderSent(_InEpoch, frozen=True, tag=3):
     """Sending the vector, gathering ct1."""
 
-    seed: bytes
+    seed: _Seed
     vector: Encoder
     ct1: Decoder
 
@@ -104,9 +115,9 @@ class HeaderSent(_InEpoch, frozen=True, tag=3):
 class Ct1Received(_InEpoch, frozen=True, tag=4):
     """Sending the vector and the acknowledgement of ct1, until a piece of ct2 shows that both arrived."""
 
-    seed: bytes
+    seed: _Seed
     vector: Encoder
-    ct1: bytes
+    ct1: _Ct1
 
     def send(self, _random: Random) -> Sent:
         """The next piece of the vector, with the acknowledgement."""
@@ -125,8 +136,8 @@ class Ct1Received(_InEpoch, frozen=True, tag=4):
 class EkSentCt1Received(_InEpoch, frozen=True, tag=5):
     """Gathering ct2."""
 
-    seed: bytes
-    ct1: bytes
+    seed: _Seed
+    ct1: _Ct1
     ct2: Decoder
 
     def send(self, _random: Random) -> Sent:
@@ -180,7 +191,7 @@ class NoHeaderReceived(_InEpoch, frozen=True, tag=6):
 class HeaderReceived(_InEpoch, frozen=True, tag=7):
     """About to encapsulate."""
 
-    header: bytes
+    header: _Header
 
     def send(self, random: Random) -> Sent:
         """The first half of the encapsulation, which makes the epoch's secret; send the first piece of ct1."""
@@ -190,7 +201,7 @@ class HeaderReceived(_InEpoch, frozen=True, tag=7):
         vector = Decoder(mlkem_split.VECTOR_BYTES)
         authenticator = self.authenticator.update(self.epoch, secret)
         state = Ct1Sampled(self.epoch, authenticator, self.header, seed, Encoder(ct1), vector)
-        return state.send(random)._replace(secret=secret)
+        return replace(state.send(random), secret=secret)
 
     def receive(self, _message: Message) -> Received:
         """The peer goes on sending its header until it sees an answer."""
@@ -198,7 +209,7 @@ class HeaderReceived(_InEpoch, frozen=True, tag=7):
 
 
 class _HalfEncapsulated(_InEpoch, frozen=True):
-    header: bytes
+    header: _Header
     seed: Bytes32
     ct1: Encoder
 
@@ -242,7 +253,7 @@ class Ct1Sampled(_HalfEncapsulated, frozen=True, tag=8):
 class EkReceivedCt1Sampled(_HalfEncapsulated, frozen=True, tag=9):
     """Sending ct1 until it is acknowledged; the vector is here."""
 
-    vector: bytes
+    vector: _Vector
 
     def send(self, _random: Random) -> Sent:
         """The next piece of ct1."""
