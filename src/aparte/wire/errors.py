@@ -19,6 +19,7 @@ CODES: dict[str, Code] = {
     # what was sent cannot be understood
     "malformed": Code(400, "The body or frame is not valid JSON or MessagePack."),
     "invalid": Code(422, "A field is missing, of the wrong type or outside its limits."),
+    "too_slow": Code(408, "The body did not arrive in time."),
     "too_large": Code(413, "The body or frame is larger than allowed."),
     "unsupported_media_type": Code(415, "Bodies are application/json."),
     "not_acceptable": Code(406, "Answers are application/json."),

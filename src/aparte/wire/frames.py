@@ -50,8 +50,6 @@ class Changes(Frame, frozen=True):
     after: Marker = ""
     before: EntryId | None = None
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_CHANGES)] = 50
-    newest: Annotated[int, Meta(ge=0, le=50)] = 0
-    """How many of each conversation's newest entries to send along."""
 
 
 class Entries(Frame, frozen=True):

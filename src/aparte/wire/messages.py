@@ -107,5 +107,9 @@ class Head(msgspec.Struct, frozen=True):
     epoch: int
     read: Position
     """The caller's own read mark."""
-    entries: list[Entry] = []
-    """The newest entries, if asked for."""
+
+
+class RestoreMessage(msgspec.Struct, frozen=True):
+    """Take back a deletion for everyone."""
+
+    client_message_id: ClientMessageId

@@ -4,7 +4,7 @@ Slices write handlers that translate and nothing else; `routes.py` lists them; t
 and encodes around them. The OpenAPI document is generated from the same rows.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args, get_type_hints
 from uuid import UUID
@@ -13,6 +13,7 @@ import msgspec
 
 from aparte.server.kit.caller import Caller, Origin
 from aparte.wire.errors import Refusal
+from aparte.wire.frames import FromServer
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -89,3 +90,19 @@ class Route:
     def answer(self) -> Any:
         """The struct of the answer, or Nothing (204)."""
         return self.types[2]
+
+
+Reply = Callable[[FromServer], None]
+"""Sends a frame to the device that asked; may be called later than the handler returns."""
+FrameHandler = Callable[[Caller, Any, Reply], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRoute:
+    """How a gateway frame is answered: its handler replies at once or later; one that returns None keeps nobody."""
+
+    handler: FrameHandler
+    limit: str = "read"
+
+
+FrameTable = Mapping[type[Any], FrameRoute]

@@ -1,0 +1,22 @@
+"""What the world and other slices may ask of conversations, by verb."""
+
+from aparte.server.conversations.actions.access import authorise, ids_of, move_read_mark
+from aparte.server.conversations.actions.membership import change_role, join, leave, members, remove
+from aparte.server.conversations.actions.rooms import change, create, directory, ensure_lounge, get, mine
+
+__all__ = [
+    "authorise",
+    "change",
+    "change_role",
+    "create",
+    "directory",
+    "ensure_lounge",
+    "get",
+    "ids_of",
+    "join",
+    "leave",
+    "members",
+    "mine",
+    "move_read_mark",
+    "remove",
+]

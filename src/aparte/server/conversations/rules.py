@@ -1,0 +1,112 @@
+"""Who may do what in a conversation: pure, table-driven.
+
+Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-113, R-123, R-333; names are NFC,
+without control, bidirectional or invisible characters, so that no room can look like another; no colon, which is kept
+for `#name:server`.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+
+import msgspec
+
+from aparte.server.conversations.model import MemberRow, Right, RoomRow, Standing
+from aparte.wire.accounts import PlatformRole
+from aparte.wire.content import Profile, Role
+from aparte.wire.conversations import ConversationChange
+from aparte.wire.errors import Refusal
+
+RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
+
+NEEDS: dict[Right, Role] = {
+    "read": "member",
+    "send": "member",
+    "manage_messages": "moderator",
+    "manage_members": "moderator",
+    "edit_profile": "admin",
+    "change_roles": "admin",
+}
+
+
+def may(right: Right, standing: Standing, platform: PlatformRole) -> bool:
+    """Decide by base role; guests of the platform read and do nothing else."""
+    if platform == "guest" and right != "read":
+        return False
+    return RANK[standing.role] >= RANK[NEEDS[right]]
+
+
+def check(right: Right, standing: Standing, platform: PlatformRole) -> None:
+    """Refuse with `forbidden` what the caller may not do."""
+    if not may(right, standing, platform):
+        raise Refusal("forbidden")
+
+
+def check_platform(platform: PlatformRole) -> None:
+    """Refuse guests wherever something is written."""
+    if platform == "guest":
+        raise Refusal("forbidden", "guests read and do not write")
+
+
+def check_join(room: RoomRow | None) -> RoomRow:
+    """Only public rooms are joined unasked; a full one takes nobody."""
+    if room is None or not room.is_public:
+        raise Refusal("not_found")
+    if room.member_count >= room.max_members:
+        raise Refusal("room_full", data={"max_members": room.max_members})
+    return room
+
+
+def check_role_change(actor: Standing, target: MemberRow, role: Role) -> None:
+    """Nobody touches a role at or above their own, nor gives one above it; only the owner hands the room over."""
+    if role == "owner" or target.role == "owner":
+        if actor.role != "owner":
+            raise Refusal("forbidden", "only the owner hands a room over")
+        if target.account == actor.account:
+            raise Refusal("last_owner", "make somebody else the owner instead")
+        return
+    if actor.role != "owner" and (RANK[target.role] >= RANK[actor.role] or RANK[role] >= RANK[actor.role]):
+        raise Refusal("forbidden", "that role is not below yours")
+
+
+def check_removal(actor: Standing, target: MemberRow) -> None:
+    """A member is removed by somebody of higher role; leaving is another action."""
+    if target.account == actor.account:
+        raise Refusal("invalid", "leave instead")
+    if RANK[target.role] >= RANK[actor.role]:
+        raise Refusal("forbidden", "that role is not below yours")
+
+
+def successor(members: Sequence[MemberRow], leaving: Standing) -> MemberRow | None:
+    """Who owns a room when its owner leaves: the highest role, then the longest membership (C-44)."""
+    others = [m for m in members if m.is_current and m.account != leaving.account]
+    return min(others, key=lambda m: (-RANK[m.role], m.joined_at, m.account), default=None)
+
+
+def clean_name(name: str) -> str:
+    """Normalise a name and refuse what deceives the eye. Raises Refusal `invalid`."""
+    clean = unicodedata.normalize("NFC", name).strip()
+    if not clean or ":" in clean or clean[0] in "#@":
+        raise Refusal("invalid", "a name is not empty, has no colon and does not begin with # or @")
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for c in clean):
+        raise Refusal("invalid", "a name has no control, invisible or bidirectional characters")
+    return clean
+
+
+def name_key(name: str) -> str:
+    """Give the form by which names are the same: compatibility-normalised, without case, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+
+
+def merged(old: Profile, wanted: ConversationChange) -> Profile:
+    """Lay a change over a profile; fields left out stay."""
+    return Profile(
+        name=old.name if wanted.name is msgspec.UNSET else clean_name(wanted.name),
+        topic=old.topic if wanted.topic is msgspec.UNSET else wanted.topic,
+        description=old.description if wanted.description is msgspec.UNSET else wanted.description,
+    )
+
+
+def like(text: str) -> str:
+    """Make a LIKE pattern that finds `text` anywhere, taking its own wildcards literally."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,340 @@
+"""SQL of conversations and members."""
+
+import asyncpg
+
+from aparte.server.conversations.model import MemberRow, RoomRow, Standing
+from aparte.server.kit.db import Reader, Row, Tx
+from aparte.wire.accounts import Person
+from aparte.wire.content import Profile, Role
+from aparte.wire.conversations import Conversation, DirectoryRow, Member, Membership
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
+
+
+async def insert_room(
+    tx: Tx, conversation: ConversationId, profile: Profile, name_key: str, creator: AccountId
+) -> None:
+    """Create a public room. Refuses with `name_taken`."""
+    try:
+        await tx.execute(
+            """
+            INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, name, name_key, topic,
+                                       description, creator_id)
+            VALUES ($1, 'room', 'server', true, $2, $3, $4, $5, $6)
+            """,
+            conversation,
+            profile.name,
+            name_key,
+            profile.topic,
+            profile.description,
+            creator,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise name_taken(error) from None
+
+
+async def update_profile(tx: Tx, conversation: ConversationId, profile: Profile, name_key: str) -> None:
+    """Change what a room says of itself. Refuses with `name_taken`."""
+    try:
+        await tx.execute(
+            """
+            UPDATE conversations SET name = $2, name_key = $3, topic = $4, description = $5 WHERE conversation_id = $1
+            """,
+            conversation,
+            profile.name,
+            name_key,
+            profile.topic,
+            profile.description,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise name_taken(error) from None
+
+
+def name_taken(error: asyncpg.UniqueViolationError) -> Exception:
+    """Turn the named constraint into its refusal; anything else stays a bug."""
+    return Refusal("name_taken") if error.constraint_name == "conversations_name_key" else error
+
+
+async def select_standing(reader: Reader, conversation: ConversationId, account: AccountId) -> Standing | None:
+    """Load a conversation through the membership of the asker; None for absent and not theirs alike."""
+    row = await reader.fetchrow(
+        """
+        SELECT c.kind, c.encryption_mode, c.is_public, c.member_count, m.role
+          FROM members m JOIN conversations c USING (conversation_id)
+         WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.left_at IS NULL AND c.deleted_at IS NULL
+        """,
+        conversation,
+        account,
+    )
+    if row is None:
+        return None
+    return Standing(
+        conversation, row["kind"], row["encryption_mode"], row["is_public"], account, row["role"], row["member_count"]
+    )
+
+
+async def select_room(reader: Reader, conversation: ConversationId) -> RoomRow | None:
+    """What joining needs to know."""
+    row = await reader.fetchrow(
+        """
+        SELECT conversation_id, kind, is_public, member_count, max_members FROM conversations
+         WHERE conversation_id = $1 AND deleted_at IS NULL
+        """,
+        conversation,
+    )
+    return (
+        RoomRow(row["conversation_id"], row["kind"], row["is_public"], row["member_count"], row["max_members"])
+        if row
+        else None
+    )
+
+
+async def select_member(reader: Reader, conversation: ConversationId, account: AccountId) -> MemberRow | None:
+    """A membership, current or past."""
+    row = await reader.fetchrow(
+        """
+        SELECT account_id, role, joined_seq, joined_id, joined_at, left_at IS NULL AS is_current
+          FROM members WHERE conversation_id = $1 AND account_id = $2
+        """,
+        conversation,
+        account,
+    )
+    return member_row(row) if row else None
+
+
+async def select_successors(reader: Reader, conversation: ConversationId) -> list[MemberRow]:
+    """The members who come into question as the next owner: the first of each role."""
+    rows = await reader.fetch(
+        """
+        SELECT DISTINCT ON (role) account_id, role, joined_seq, joined_id, joined_at, true AS is_current
+          FROM members WHERE conversation_id = $1 AND left_at IS NULL AND role <> 'owner'
+         ORDER BY role, joined_at, account_id
+        """,
+        conversation,
+    )
+    return [member_row(row) for row in rows]
+
+
+def member_row(row: Row) -> MemberRow:
+    """Build a MemberRow."""
+    return MemberRow(
+        row["account_id"],
+        row["role"],
+        Position(row["joined_seq"], row["joined_id"]),
+        row["joined_at"],
+        row["is_current"],
+    )
+
+
+async def upsert_member(
+    tx: Tx, conversation: ConversationId, account: AccountId, role: Role, at: Position, ordinal: int
+) -> None:
+    """Let somebody in at a position, with everything before it read; one who comes back keeps the row."""
+    await tx.execute(
+        """
+        INSERT INTO members (conversation_id, account_id, role, joined_seq, joined_id, read_seq, read_id, read_ordinal)
+        VALUES ($1, $2, $3, $4, $5, $4, $5, $6)
+        ON CONFLICT (conversation_id, account_id) DO UPDATE
+           SET role = excluded.role, joined_seq = excluded.joined_seq, joined_id = excluded.joined_id,
+               joined_at = clock_timestamp(), left_seq = NULL, left_id = NULL, left_at = NULL,
+               read_seq = excluded.read_seq, read_id = excluded.read_id, read_ordinal = excluded.read_ordinal
+        """,
+        conversation,
+        account,
+        role,
+        at.seq,
+        at.id,
+        ordinal,
+    )
+
+
+async def update_left(tx: Tx, conversation: ConversationId, account: AccountId, at: Position) -> None:
+    """End a membership at a position; the row stays."""
+    await tx.execute(
+        """
+        UPDATE members SET left_seq = $3, left_id = $4, left_at = clock_timestamp(), role = 'member'
+         WHERE conversation_id = $1 AND account_id = $2
+        """,
+        conversation,
+        account,
+        at.seq,
+        at.id,
+    )
+
+
+async def update_role(tx: Tx, conversation: ConversationId, account: AccountId, role: Role) -> None:
+    """Change a base role."""
+    await tx.execute(
+        "UPDATE members SET role = $3 WHERE conversation_id = $1 AND account_id = $2", conversation, account, role
+    )
+
+
+async def update_member_count(tx: Tx, conversation: ConversationId, change: int) -> None:
+    """Count current members; the head's lock is held."""
+    await tx.execute(
+        "UPDATE conversations SET member_count = member_count + $2 WHERE conversation_id = $1", conversation, change
+    )
+
+
+async def select_conversation_ids(reader: Reader, account: AccountId) -> list[ConversationId]:
+    """Every conversation an account is in."""
+    rows = await reader.fetch("SELECT conversation_id FROM members WHERE account_id = $1 AND left_at IS NULL", account)
+    return [row["conversation_id"] for row in rows]
+
+
+async def select_conversations(
+    reader: Reader,
+    account: AccountId,
+    *,
+    only: ConversationId | None = None,
+    before: EntryId | None = None,
+    limit: int = 1,
+) -> list[Conversation]:
+    """The caller's conversations, newest activity first, with unread counts; one statement for all of them."""
+    rows = await reader.fetch(
+        """
+        SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description,
+               c.member_count, c.max_members, c.created_at, c.updated_at,
+               h.epoch, h.last_seq, h.last_id, h.floor_seq, h.floor_id, h.message_count, h.last_message_at,
+               m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id,
+               o.account_id AS owner_id,
+               greatest(0, h.last_ordinal - m.read_ordinal
+                 - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
+                       AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
+                 - (SELECT count(*) FROM hidden_messages y
+                     WHERE y.account_id = m.account_id AND y.conversation_id = m.conversation_id
+                       AND y.ordinal > m.read_ordinal
+                       AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = y.conversation_id
+                                          AND z.id = y.id AND z.deletion_id IS NOT NULL))) AS unread
+          FROM members m
+          JOIN conversations c USING (conversation_id)
+          JOIN heads h USING (conversation_id)
+          LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
+         WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
+           AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
+         ORDER BY h.last_id DESC LIMIT $4
+        """,
+        account,
+        only,
+        before,
+        limit,
+    )
+    return [conversation_of(row) for row in rows]
+
+
+def conversation_of(row: Row) -> Conversation:
+    """Render a conversation for its member."""
+    return Conversation(
+        id=row["conversation_id"],
+        kind=row["kind"],
+        encryption_mode=row["encryption_mode"],
+        is_public=row["is_public"],
+        name=row["name"] or "",
+        topic=row["topic"],
+        description=row["description"],
+        owner=row["owner_id"],
+        member_count=row["member_count"],
+        message_count=row["message_count"],
+        max_members=row["max_members"],
+        epoch=row["epoch"],
+        head=Position(row["last_seq"], row["last_id"]),
+        floor=Position(row["floor_seq"], row["floor_id"]),
+        last_message_at=row["last_message_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        membership=Membership(
+            role=row["role"],
+            joined=Position(row["joined_seq"], row["joined_id"]),
+            joined_at=row["joined_at"],
+            read=Position(row["read_seq"], row["read_id"]),
+            unread=row["unread"],
+        ),
+    )
+
+
+async def select_directory(
+    reader: Reader, account: AccountId, *, key: str | None, pattern: str | None, after: str, limit: int
+) -> list[tuple[str, DirectoryRow]]:
+    """Public rooms by name: exactly `key`, or containing `pattern` (LIKE, escaped), each with its key for paging."""
+    rows = await reader.fetch(
+        """
+        SELECT c.conversation_id, c.kind, c.name, c.name_key, c.topic, c.description, c.member_count,
+               EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.conversation_id AND m.account_id = $1
+                          AND m.left_at IS NULL) AS is_member
+          FROM conversations c
+         WHERE c.is_public AND c.deleted_at IS NULL AND ($2::text IS NULL OR c.name_key = $2)
+           AND ($3::text IS NULL OR c.name_key LIKE $3) AND c.name_key > $4
+         ORDER BY c.name_key LIMIT $5
+        """,
+        account,
+        key,
+        pattern,
+        after,
+        limit,
+    )
+    return [
+        (
+            row["name_key"],
+            DirectoryRow(
+                row["conversation_id"],
+                row["kind"],
+                row["name"],
+                row["topic"],
+                row["description"],
+                row["member_count"],
+                row["is_member"],
+            ),
+        )
+        for row in rows
+    ]
+
+
+async def select_members(
+    reader: Reader, conversation: ConversationId, after: AccountId | None, limit: int
+) -> list[Member]:
+    """Current members in order of their ids."""
+    rows = await reader.fetch(
+        """
+        SELECT m.account_id, m.role, m.joined_seq, m.joined_id, m.joined_at, a.kind, a.username, a.display_name,
+               a.avatar_url
+          FROM members m JOIN accounts a USING (account_id)
+         WHERE m.conversation_id = $1 AND m.left_at IS NULL AND ($2::uuid IS NULL OR m.account_id > $2)
+         ORDER BY m.account_id LIMIT $3
+        """,
+        conversation,
+        after,
+        limit,
+    )
+    return [
+        Member(
+            person=Person(row["account_id"], row["kind"], row["username"], row["display_name"], row["avatar_url"]),
+            role=row["role"],
+            joined=Position(row["joined_seq"], row["joined_id"]),
+            joined_at=row["joined_at"],
+        )
+        for row in rows
+    ]
+
+
+async def select_is_empty(reader: Reader) -> bool:
+    """Is there no conversation at all?"""
+    return bool(await reader.fetchval("SELECT NOT EXISTS (SELECT 1 FROM conversations)"))
+
+
+async def update_read_mark(
+    tx: Tx, conversation: ConversationId, account: AccountId, mark: Position, ordinal: int
+) -> bool:
+    """Move a read mark forward, never back; tells whether it moved."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE members SET read_seq = $3, read_id = $4, read_ordinal = $5
+             WHERE conversation_id = $1 AND account_id = $2 AND left_at IS NULL AND read_seq < $3
+            """,
+            conversation,
+            account,
+            mark.seq,
+            mark.id,
+            ordinal,
+        )
+    )

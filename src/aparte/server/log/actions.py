@@ -1,0 +1,72 @@
+"""The log's only door: begin, lock, append."""
+
+from aparte.server.kit.db import Reader, Tx
+from aparte.server.kit.doorbell import ToConversation
+from aparte.server.log import store
+from aparte.server.log.model import Head, Marker, NewEntry
+from aparte.wire.errors import Refusal
+from aparte.wire.frames import Live
+from aparte.wire.ids import ConversationId, EntryId, Position, time_of
+from aparte.wire.messages import Entry
+
+
+async def begin(tx: Tx, conversation: ConversationId) -> None:
+    """Start the log of a new conversation."""
+    await store.insert_head(tx, conversation)
+
+
+async def lock(tx: Tx, conversation: ConversationId) -> Head:
+    """Lock a conversation for writing. Refuses with `not_member` when there is none (absent and foreign look alike)."""
+    head = await store.lock_head(tx, conversation)
+    if head is None:
+        raise Refusal("not_member")
+    return head
+
+
+async def head(reader: Reader, conversation: ConversationId) -> Head:
+    """Read where a log stands."""
+    found = await store.select_head(reader, conversation)
+    if found is None:
+        raise Refusal("not_member")
+    return found
+
+
+async def append(tx: Tx, new: NewEntry, shown: object = None) -> Position:
+    """Give an entry the next position and ring the conversation after COMMIT.
+
+    Locks the head if the caller has not; an action that decides by what it reads locks first, with `lock`. `shown` is
+    the body that readers are given where it says more than what is stored.
+    """
+    position = await store.insert_entry(tx, new)
+    tx.ring(ToConversation(new.conversation, Live(new.conversation, entry_of(new, position, shown))))
+    return position
+
+
+def entry_of(new: NewEntry, position: Position, shown: object) -> Entry:
+    """Render an entry that was just written for the wire."""
+    return Entry(
+        seq=position.seq,
+        id=position.id,
+        kind=new.kind,
+        at=time_of(position.id),
+        account=new.account,
+        device=new.device,
+        client_message_id=new.client_message_id,
+        target=new.target,
+        body=new.body if shown is None else shown,
+    )
+
+
+async def count(tx: Tx, conversation: ConversationId, change: int) -> None:
+    """Correct the number of messages that are there."""
+    await store.update_message_count(tx, conversation, change)
+
+
+async def erase_edits(tx: Tx, conversation: ConversationId, target: EntryId) -> int:
+    """Empty the edits of a message whose content is erased."""
+    return await store.update_erased(tx, conversation, target)
+
+
+async def marker(reader: Reader) -> Marker:
+    """Name this moment, so that a client can ask later what has changed since."""
+    return await store.select_marker(reader)

@@ -1,0 +1,61 @@
+"""What the log knows of a conversation."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A conversation's head row."""
+
+    conversation: ConversationId
+    epoch: int
+    last: Position
+    ordinal: int
+    """Messages ever counted; unread counts are differences of ordinals."""
+    message_count: int
+    floor: Position
+    last_message_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What to append: who did what, to which earlier entry."""
+
+    conversation: ConversationId
+    kind: int
+    account: AccountId
+    body: Any
+    device: DeviceId | None = None
+    client_message_id: ClientMessageId | None = None
+    target: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A moment of the whole log: everything committed before it was visible then.
+
+    `xmin` is the oldest transaction that was still running; whoever changed since has an xid at or above it, however
+    long its COMMIT took. `generation` names the history: after a restore it is another one and old markers mean all.
+    """
+
+    generation: UUID
+    xmin: int
+
+    def __str__(self) -> str:
+        """Render for the wire, opaque to clients."""
+        return f"{self.generation.hex[:12]}.{self.xmin:x}"
+
+    def since(self, text: str) -> int:
+        """Read a marker of the wire as an xid to compare with; 0, all, unless it is of this generation."""
+        generation, _, xmin = text.partition(".")
+        if generation != self.generation.hex[:12]:
+            return 0
+        try:
+            return max(0, int(xmin, 16))
+        except ValueError:
+            return 0

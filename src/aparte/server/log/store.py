@@ -1,0 +1,105 @@
+"""SQL of the log: `heads` and `entries`."""
+
+import asyncpg
+
+from aparte.server.kit.db import Reader, Row, Tx
+from aparte.server.log.model import Head, Marker, NewEntry
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import ConversationId, EntryId, Position
+
+CLOCK_BEHIND = "AP001"
+
+
+def head_of(row: Row) -> Head:
+    """Build a Head from a row of `heads`."""
+    return Head(
+        conversation=row["conversation_id"],
+        epoch=row["epoch"],
+        last=Position(row["last_seq"], row["last_id"]),
+        ordinal=row["last_ordinal"],
+        message_count=row["message_count"],
+        floor=Position(row["floor_seq"], row["floor_id"]),
+        last_message_at=row["last_message_at"],
+    )
+
+
+async def insert_head(tx: Tx, conversation: ConversationId) -> None:
+    """Begin a log."""
+    await tx.execute("INSERT INTO heads (conversation_id) VALUES ($1)", conversation)
+
+
+async def lock_head(tx: Tx, conversation: ConversationId) -> Head | None:
+    """Lock a conversation for writing; what follows in this transaction sees all that was committed before."""
+    row = await tx.fetchrow(
+        """
+        SELECT conversation_id, epoch, last_seq, last_id, last_ordinal, message_count, floor_seq, floor_id,
+               last_message_at
+          FROM heads WHERE conversation_id = $1 FOR NO KEY UPDATE
+        """,
+        conversation,
+    )
+    return head_of(row) if row else None
+
+
+async def select_head(reader: Reader, conversation: ConversationId) -> Head | None:
+    """Read a head without locking it."""
+    row = await reader.fetchrow(
+        """
+        SELECT conversation_id, epoch, last_seq, last_id, last_ordinal, message_count, floor_seq, floor_id,
+               last_message_at
+          FROM heads WHERE conversation_id = $1
+        """,
+        conversation,
+    )
+    return head_of(row) if row else None
+
+
+async def insert_entry(tx: Tx, entry: NewEntry) -> Position:
+    """Give an entry the next position of its conversation. Refuses with `clock` when time runs backwards by a day."""
+    target = entry.target
+    try:
+        row = await tx.fetchrow(
+            "SELECT o_id, o_seq FROM append_v1($1, $2, $3, $4, $5, $6, $7, $8)",
+            entry.conversation,
+            entry.kind,
+            entry.account,
+            entry.device,
+            entry.client_message_id,
+            target.seq if target else None,
+            target.id if target else None,
+            entry.body,
+        )
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == CLOCK_BEHIND:
+            raise Refusal("clock", retry_after=60) from None
+        raise
+    assert row is not None  # noqa: S101 - the function returns one row or raises
+    return Position(row["o_seq"], row["o_id"])
+
+
+async def update_message_count(tx: Tx, conversation: ConversationId, change: int) -> None:
+    """Correct the number of messages that are there (a deletion takes one off, a restore gives it back)."""
+    await tx.execute(
+        "UPDATE heads SET message_count = message_count + $2 WHERE conversation_id = $1", conversation, change
+    )
+
+
+async def update_erased(tx: Tx, conversation: ConversationId, target: EntryId) -> int:
+    """Empty every edit of a message, leaving skeletons."""
+    return await tx.execute(
+        """
+        UPDATE entries SET body = NULL, erased_at = clock_timestamp()
+         WHERE conversation_id = $1 AND target_id = $2 AND kind = 2 AND erased_at IS NULL
+        """,
+        conversation,
+        target,
+    )
+
+
+async def select_marker(reader: Reader) -> Marker:
+    """Name this moment of the log."""
+    row = await reader.fetchrow(
+        "SELECT generation, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin FROM log_generation"
+    )
+    assert row is not None  # noqa: S101 - migration 1 inserts the row
+    return Marker(row["generation"], row["xmin"])

@@ -1,0 +1,112 @@
+"""REST of messages: translate, nothing else."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from aparte.server.kit.db import Database
+from aparte.server.kit.door import Call, Nothing
+from aparte.server.messages import actions
+from aparte.server.messages.pages import Where
+from aparte.server.messages.writer import Writer
+from aparte.wire import limits
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import FIRST_ID, ClientMessageId, ConversationId, EntryId
+from aparte.wire.messages import (
+    ChangeMessage,
+    EntryPage,
+    History,
+    Message,
+    MessagePage,
+    RestoreMessage,
+    SendMessage,
+    Sent,
+)
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """At most one of `before`, `after`, `around`; none means the newest page. `tombstones` keeps deleted ones in."""
+
+    before: EntryId | None = None
+    after: EntryId | None = None
+    around: EntryId | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_MESSAGES)] = 50
+    tombstones: bool = False
+
+
+class EntriesQuery(msgspec.Struct, frozen=True):
+    """`after` is the last entry one has."""
+
+    after: EntryId = FIRST_ID
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_ENTRIES)] = 200
+
+
+class DeleteQuery(msgspec.Struct, frozen=True):
+    """For whom; a deletion for everyone takes a client id, as everything that takes a position does."""
+
+    scope: Literal["everyone", "me"] = "everyone"
+    client_message_id: ClientMessageId | None = None
+
+
+def conversation_of(call: Call[Any, Any]) -> ConversationId:
+    """Read the conversation's id off the path."""
+    return ConversationId(call.id("conversation"))
+
+
+def message_of(call: Call[Any, Any]) -> EntryId:
+    """Read the message's id off the path."""
+    return EntryId(call.id("message"))
+
+
+class Doors:
+    """REST of messages."""
+
+    def __init__(self, db: Database, writer: Writer) -> None:
+        """Keep what the actions need."""
+        self._db = db
+        self._writer = writer
+
+    async def send(self, call: Call[SendMessage, Nothing]) -> Sent:
+        """Store a message."""
+        return await actions.send(self._writer, call.caller, conversation_of(call), call.body)
+
+    async def page(self, call: Call[Nothing, PageQuery]) -> MessagePage:
+        """Read messages as they are now, in order of time."""
+        query = call.query
+        if sum(place is not None for place in (query.before, query.after, query.around)) > 1:
+            raise Refusal("invalid", "at most one of before, after, around")
+        where = Where(query.before, query.after, query.around, query.tombstones)
+        return await actions.page(self._db, call.caller, conversation_of(call), where, query.limit)
+
+    async def entries(self, call: Call[Nothing, EntriesQuery]) -> EntryPage:
+        """Read the log as it was written."""
+        query = call.query
+        return await actions.entries(self._db, call.caller, conversation_of(call), query.after, query.limit)
+
+    async def get(self, call: Call[Nothing, Nothing]) -> Message:
+        """Read one message."""
+        return await actions.get(self._db, call.caller, conversation_of(call), message_of(call))
+
+    async def edit(self, call: Call[ChangeMessage, Nothing]) -> Sent:
+        """Change one of my messages."""
+        return await actions.edit(self._db, call.caller, conversation_of(call), message_of(call), call.body)
+
+    async def delete(self, call: Call[Nothing, DeleteQuery]) -> Sent | None:
+        """Delete a message for everyone, or only for me (no answer)."""
+        conversation, message = conversation_of(call), message_of(call)
+        if call.query.scope == "me":
+            await actions.hide(self._db, call.caller, conversation, message)
+            return None
+        if call.query.client_message_id is None:
+            raise Refusal("invalid", "client_message_id is missing")
+        return await actions.delete(self._db, call.caller, conversation, message, call.query.client_message_id)
+
+    async def restore(self, call: Call[RestoreMessage, Nothing]) -> Sent:
+        """Take back a deletion for everyone."""
+        conversation, message = conversation_of(call), message_of(call)
+        return await actions.restore(self._db, call.caller, conversation, message, call.body.client_message_id)
+
+    async def history(self, call: Call[Nothing, Nothing]) -> History:
+        """Read every version of a message."""
+        return await actions.history(self._db, call.caller, conversation_of(call), message_of(call))

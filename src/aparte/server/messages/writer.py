@@ -1,0 +1,180 @@
+"""Group commit: concurrent sends to this process are written together, with one outcome each.
+
+One batch is in flight; what arrives meanwhile forms the next one. There is no timer, so a lone sender never waits for
+company. A conversation whose row somebody else holds goes to a lane of its own, on another connection that waits, and
+later messages of it follow there: one stuck transaction delays nobody else, and the order per sender holds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import asyncpg
+import structlog
+
+from aparte.server.kit.db import UNREACHABLE
+from aparte.server.kit.doorbell import Hint, ToConversation
+from aparte.server.kit.tasks import TaskGroup
+from aparte.server.messages import store
+from aparte.server.messages.lanes import Lanes
+from aparte.server.messages.model import (
+    AGAIN,
+    CLOCK,
+    NOT_MEMBER,
+    REPEAT,
+    REUSED,
+    STORED,
+    Key,
+    Outgoing,
+    Placed,
+    Verdict,
+)
+from aparte.wire import kinds
+from aparte.wire.errors import Refusal
+from aparte.wire.frames import Live
+from aparte.wire.ids import ConversationId, Position, time_of
+from aparte.wire.messages import Entry
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+WAITING = 20_000
+"""How many messages may wait in this process before more are refused."""
+
+
+class Writer:
+    """Takes messages from every door of this process and writes them in batches."""
+
+    def __init__(self, lanes: Lanes, ring: Callable[[Sequence[Hint]], None]) -> None:
+        """Write over `lanes`; `ring` hears of everything that was stored, in order."""
+        self._lanes = lanes
+        self._ring = ring
+        self._fast: deque[Outgoing] = deque()
+        self._slow: dict[ConversationId, deque[Outgoing]] = {}
+        self._flying: dict[Key, Outgoing] = {}
+        self._work = asyncio.Event()
+        self._tasks = TaskGroup()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._tasks.start(self._run(), "messages.writer")
+
+    async def close(self, seconds: float = 10) -> None:
+        """Let what was taken be written, then stop."""
+        waiting = [message.done for message in self._flying.values()]
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+        await self._tasks.close()
+
+    def put(self, message: Outgoing) -> "asyncio.Future[Placed]":
+        """Queue a message; the future has its place after COMMIT, or a Refusal.
+
+        The same key while the first is under way joins it: a repeat is answered when the first is safe, not before.
+        """
+        first = self._flying.get(message.key)
+        if first is not None:
+            if first.digest != message.digest:
+                raise Refusal("client_id_reused")
+            return first.done
+        if len(self._flying) >= WAITING:
+            raise Refusal("unavailable", retry_after=1)
+        self._flying[message.key] = message
+        slow = self._slow.get(message.conversation)
+        if slow is not None:
+            slow.append(message)
+        else:
+            self._fast.append(message)
+            self._work.set()
+        return message.done
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._fast:
+                batch = [self._fast.popleft() for _ in range(min(BATCH, len(self._fast)))]
+                self._settle(batch, await self._write(batch, wait=False), may_wait=True)
+
+    async def _drain(self, conversation: ConversationId) -> None:
+        """Write one conversation's messages, waiting for its lock, until none is left; then it is fast again."""
+        queue = self._slow[conversation]
+        try:
+            while queue:
+                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                self._settle(batch, await self._write(batch, wait=True), may_wait=False)
+        finally:
+            del self._slow[conversation]
+
+    async def _write(self, batch: list[Outgoing], *, wait: bool) -> "list[Verdict | Refusal]":
+        try:
+            async with self._lanes.connection(wait=wait) as connection:
+                return list(await store.send(connection, batch, wait=wait))
+        except (*UNREACHABLE, asyncpg.InterfaceError) as error:
+            log.warning("batch_unwritten", error=type(error).__name__, size=len(batch))
+            return [Refusal("unavailable", retry_after=1)] * len(batch)
+        except asyncpg.DiskFullError:
+            return [Refusal("storage_full", retry_after=10)] * len(batch)
+        except asyncpg.PostgresError as error:
+            if len(batch) == 1:
+                log.warning("message_unwritten", error=type(error).__name__)
+                return [Refusal("internal")]
+            # Something in it poisons the whole batch: once more, one by one, so that the others are not harmed.
+            return [(await self._write([message], wait=wait))[0] for message in batch]
+
+    def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]", *, may_wait: bool) -> None:
+        hints: list[Hint] = []
+        locked: dict[ConversationId, list[Outgoing]] = {}
+        for message, verdict in zip(batch, verdicts, strict=True):
+            if may_wait and isinstance(verdict, Verdict) and verdict.outcome == AGAIN:
+                locked.setdefault(message.conversation, []).append(message)
+                continue
+            self._flying.pop(message.key, None)
+            answer = answer_to(verdict)
+            if isinstance(answer, Refusal):
+                message.done.set_exception(answer)
+                continue
+            message.done.set_result(answer)
+            if answer.ordinal is not None:
+                hints.append(ToConversation(message.conversation, Live(message.conversation, entry(message, answer))))
+        for conversation, messages in locked.items():
+            self._step_aside(conversation, messages)
+        if hints:
+            self._ring(hints)
+
+    def _step_aside(self, conversation: ConversationId, messages: list[Outgoing]) -> None:
+        """Give a locked conversation a lane of its own; what is queued behind must not overtake it."""
+        followers = [m for m in self._fast if m.conversation == conversation]
+        if followers:
+            self._fast = deque(m for m in self._fast if m.conversation != conversation)
+        self._slow[conversation] = deque([*messages, *followers])
+        self._tasks.start(self._drain(conversation), "messages.drain")
+
+
+def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
+    """Turn a verdict of the batch into what the sender is told."""
+    if isinstance(verdict, Refusal):
+        return verdict
+    if verdict.outcome in {STORED, REPEAT} and verdict.id is not None and verdict.seq is not None:
+        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal)
+    if verdict.outcome == NOT_MEMBER:
+        return Refusal("not_member")
+    if verdict.outcome == REUSED:
+        return Refusal("client_id_reused")
+    if verdict.outcome == CLOCK:
+        return Refusal("clock", retry_after=60)
+    return Refusal("unavailable", retry_after=1)
+
+
+def entry(message: Outgoing, placed: Placed) -> Entry:
+    """Render a message that was just stored for the wire."""
+    return Entry(
+        seq=placed.position.seq,
+        id=placed.position.id,
+        kind=kinds.MESSAGE,
+        at=time_of(placed.position.id),
+        account=message.account,
+        device=message.device,
+        client_message_id=message.client_message_id,
+        ordinal=placed.ordinal,
+        body=message.message,
+    )

@@ -1,0 +1,4 @@
+"""Live sockets: the doorbell's answer. Knows accounts, conversations and frames; imports no slice.
+
+`gateway` opens a socket, reads it and finds each frame's handler, `hub` knows who is here and pushes, `bus` tells the other processes, `look` asks PostgreSQL every 15 s what hints were lost.
+"""
