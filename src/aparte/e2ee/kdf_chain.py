@@ -10,7 +10,8 @@ from aparte.e2ee.primitives import hmac_sha256
 from aparte.e2ee.state import Key, State, UInt32
 
 JUMP_MAX = 2_000
-"""Keys are derived before a message can be authenticated: a forged counter must not cost more than this."""
+"""Seeds derived for one message at most, its own included. They are derived before it can be authenticated: a forged
+counter must not cost more than this."""
 SKIPPED_SEEDS_MAX = 2_000
 
 _SEED, _NEXT = b"\x01", b"\x02"
@@ -42,11 +43,11 @@ class ReceivingChain(State, frozen=True):
     def take(self, index: int) -> tuple["ReceivingChain", bytes]:
         """The seed of message `index`, and the chain without it.
 
-        DuplicateMessage if the seed is gone, TooFarAhead if it is more than 2,000 messages away.
+        DuplicateMessage if the seed is gone, TooFarAhead if 2,000 messages or more are missing before it.
         """
         if index < self.index:
             return self._take_skipped(index)
-        if index - self.index > JUMP_MAX:
+        if index - self.index >= JUMP_MAX:
             raise TooFarAhead
         key, skipped = self.key, self.skipped
         if index > self.index:
