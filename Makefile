@@ -15,7 +15,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sort
 
 up: $(VENV)/runtime ## start a whole Aparté here: PORT=8787 DATA=data WORKERS=1
-	@exec $(BIN)/aparte up --port $(PORT) --data $(DATA) --workers $(WORKERS) --follow-parent
+	@APARTE_PARENT_PID=$$PPID exec $(BIN)/aparte up --port $(PORT) --data $(DATA) --workers $(WORKERS) --follow-parent
 
 test: check ## run every check and test
 	@$(BIN)/python -m pytest -m "not long"

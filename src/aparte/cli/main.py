@@ -3,8 +3,12 @@
 import typer
 
 from aparte import __version__
+from aparte.cli import hosting
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+hosting.register(app)
 
 
 @app.callback()

@@ -42,12 +42,14 @@ class DataFolder:
         path.touch(mode=0o600)
         return path
 
-    def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
-        """The secret of that name; made (256 bits) and kept at the first call."""
+    def secret(self, name: str) -> str:
+        """The secret of that name; made (256 bits) at the first call and kept."""
+        return self.secret_file(name).read_text()
+
+    def secret_file(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> Path:
+        """The file of a secret; made at the first call and kept."""
         path = self.secrets / name
-        if not path.exists():
-            self.write_secret(name, make())
-        return path.read_text()
+        return path if path.exists() else self.write_secret(name, make())
 
     def write_secret(self, name: str, value: str) -> Path:
         """Put `value` in the secret's file, whole or not at all."""

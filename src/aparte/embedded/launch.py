@@ -25,7 +25,9 @@ DEFAULT_SERVICE_USER = "nobody"
 # Arguments: our pid, the death signal, uid and gid ("-" to stay who we are), the program and its arguments.
 # 1 is PR_SET_PDEATHSIG (prctl(2)). The parent may have died before prctl: hence the comparison after it.
 _BECOME = """
-import ctypes, os, sys
+import ctypes, os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)  # ours may have been started with some ignored
 parent, death, uid, gid, *program = sys.argv[1:]
 if uid != "-":
     os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid))

@@ -25,6 +25,10 @@ from aparte.embedded.errors import CannotStart
 from aparte.embedded.folder import DataFolder
 from aparte.embedded.launch import Identity, Program, service_identity, start
 
+# Names of files in secrets/.
+ADMIN_PASSWORD = "postgres-admin-password"  # noqa: S105 - see above
+SERVICE_PASSWORD = "postgres-service-password"  # noqa: S105 - see above
+
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 # Durability is the default of PostgreSQL; it is written out because the server refuses to run without it.
@@ -77,7 +81,7 @@ class Address:
 
 def address(data: DataFolder) -> Address:
     """Choose a port and read (or make) the passwords."""
-    return Address(free_port(), data.secret("postgres-admin-password"), data.secret("postgres-service-password"))
+    return Address(free_port(), data.secret(ADMIN_PASSWORD), data.secret(SERVICE_PASSWORD))
 
 
 def free_port() -> int:
@@ -135,7 +139,7 @@ def _initialise(data: DataFolder) -> None:
         environment=_ENVIRONMENT,
         folder=partial,
         identity=identity,
-        input=data.secret("postgres-admin-password").encode(),
+        input=data.secret(ADMIN_PASSWORD).encode(),
         log=log,
     )
     if start(initdb).wait() != 0:

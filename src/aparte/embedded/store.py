@@ -48,6 +48,16 @@ async def _connect(dsn: str, alive: Callable[[], bool], database: str | None = N
         await asyncio.sleep(0.02)
 
 
+async def admit_service(dsn: str, password: str) -> bool:
+    """Give the service its login, and say whether anybody administers this server yet; on the migrated database."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await ensure_service_login(connection, password)
+        return await has_administrator(connection)
+    finally:
+        await connection.close()
+
+
 async def ensure_service_login(connection: asyncpg.Connection, password: str) -> None:
     """Let the service log in with `password`, with the rights of the group that the migrations create.
 

@@ -64,16 +64,12 @@ def status(dsn: str, folder: Path = MIGRATIONS) -> Status:
 
 
 def up(dsn: str, folder: Path = MIGRATIONS) -> tuple[str, ...]:
-    """Apply what is pending, in order, each file in a transaction; return the names of the files applied.
-
-    Raises `MigrationRefused` for an unreachable database, a schema from the future or a file that fails; the files
-    before that one stay applied.
-    """
-    return _alone(_up(dsn, folder))
+    """`apply`, for callers that do not await."""
+    return _alone(apply(dsn, folder))
 
 
 def down(dsn: str, folder: Path = MIGRATIONS) -> str | None:
-    """Undo the newest applied migration and return its name, or None if there is none. Raises as `up`."""
+    """Undo the newest applied migration and return its name, or None if there is none. Raises as `apply`."""
     return _alone(_down(dsn, folder))
 
 
@@ -92,7 +88,12 @@ async def _status(dsn: str, folder: Path) -> Status:
         await connection.close()
 
 
-async def _up(dsn: str, folder: Path) -> tuple[str, ...]:
+async def apply(dsn: str, folder: Path = MIGRATIONS) -> tuple[str, ...]:
+    """Apply what is pending, in order, each file in a transaction; return the names of the files applied.
+
+    Raises `MigrationRefused` for an unreachable database, a schema from the future or a file that fails; the files
+    before that one stay applied.
+    """
     async with _locked(dsn) as connection:
         before = await _compare(connection, folder)
         before.require_known()

@@ -1,0 +1,166 @@
+"""`aparte up`, `aparte serve`, `aparte migrate`: what a host runs.
+
+The server's packages are imported inside the commands: whoever installs only the client has none of them.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+import asyncio
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.", envvar="APARTE_HOST")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", envvar="APARTE_PORT", min=1, max=65535)]
+Workers = Annotated[int, typer.Option(help="Server processes, at most one for each core.", min=1, max=256)]
+PublicUrl = Annotated[str, typer.Option(help="Where people reach it, if not here.", envvar="APARTE_PUBLIC_URL")]
+Data = Annotated[Path, typer.Option(help="Folder that holds everything; made at the first start.")]
+FollowParent = Annotated[bool, typer.Option("--follow-parent", help="Stop when the process that started this ends.")]
+
+_SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL", "APARTE_SECRET_KEY_FILE")
+
+migrations = typer.Typer(no_args_is_help=True, help="Bring the schema of the database to this version, or back.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of a host to the command line."""
+    app.command()(up)
+    app.command()(serve)
+    app.add_typer(migrations, name="migrate")
+
+
+def up(
+    data: Data = Path("data"),
+    host: Host = "127.0.0.1",
+    port: Port = 8787,
+    workers: Workers = 1,
+    public_url: PublicUrl = "",
+    follow_parent: FollowParent = False,
+) -> None:
+    """Start a whole Aparté on this machine: database, cache, server. Stop it with Ctrl-C."""
+    with _worded():
+        from aparte.embedded import folder, supervisor
+        from aparte.embedded.stopping import Parent, Stop
+
+        url = public_url or _local_url(host, port)
+        service = supervisor.Service(host=host, port=port, workers=workers, public_url=url)
+        stop = Stop(Parent() if follow_parent else None)
+        with folder.opened(data) as here:
+            _run(stop.listening(supervisor.up(here, service, stop, lambda token: _greet(url, token))))
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8787,
+    workers: Workers = 1,
+    public_url: PublicUrl = "",
+) -> None:
+    """Start the server alone; DATABASE_URL, VALKEY_URL and the rest come from the environment."""
+    with _worded():
+        if missing := [name for name in _SERVE_NEEDS if not os.environ.get(name)]:
+            _refuse(f"`aparte serve` needs {', '.join(missing)} in the environment; `aparte up` needs nothing.")
+        from aparte.embedded import supervisor
+        from aparte.embedded.stopping import Stop
+        from aparte.server import migrate
+
+        migrate.status(os.environ["DATABASE_ADMIN_URL"]).require_current()
+        url = public_url or _local_url(host, port)
+        service = supervisor.Service(host=host, port=port, workers=workers, public_url=url)
+        stop = Stop()
+        _run(stop.listening(supervisor.serve(service, stop, lambda: _say(f"Aparté is ready: {url}\n"))))
+
+
+@migrations.command("up")
+def migrate_up() -> None:
+    """Apply every pending migration."""
+    with _worded():
+        from aparte.server import migrate
+
+        applied = migrate.up(_admin_url())
+        _say("".join(f"applied {name}\n" for name in applied) or "nothing to apply\n")
+
+
+@migrations.command("down")
+def migrate_down() -> None:
+    """Undo the newest migration."""
+    with _worded():
+        from aparte.server import migrate
+
+        undone = migrate.down(_admin_url())
+        _say(f"undone {undone}\n" if undone else "nothing to undo\n")
+
+
+@migrations.command("status")
+def migrate_status() -> None:
+    """List applied, pending and unknown migrations."""
+    with _worded():
+        from aparte.server import migrate
+
+        status = migrate.status(_admin_url())
+        for word in ("applied", "pending", "unknown"):
+            _say("".join(f"{word} {name}\n" for name in getattr(status, word)))
+
+
+def _admin_url() -> str:
+    url = os.environ.get("DATABASE_ADMIN_URL")
+    return url or _refuse(
+        "DATABASE_ADMIN_URL is missing: the address of the database for its owner"
+        " (of a running `aparte up`: `. data/secrets/environment`)."
+    )
+
+
+def _local_url(host: str, port: int) -> str:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
+    return f"http://{reachable}:{port}"
+
+
+def _greet(url: str, setup_token: str | None) -> None:
+    program = shlex.quote(os.path.relpath(sys.argv[0]))
+    lines = [f"Aparté is ready: {url}", ""]
+    if setup_token:
+        lines += ["Become its administrator (this link works once):", f"  {url}/setup#{setup_token}", ""]
+    lines += [
+        "Register and talk from a terminal:",
+        f"  {program} register alice --server {url}",
+        f"  {program} send bob 'Hello!'",
+        "",
+        "Stop it with Ctrl-C. Everything is kept.",
+        "",
+    ]
+    _say("\n".join(lines))
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody reads it any more
+        typer.echo(text, nl=False)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    logging.basicConfig(level=logging.INFO, format="aparte: %(message)s")
+    asyncio.run(work)
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    """Turn what stops a command into one sentence and exit code 1."""
+    try:
+        from aparte.embedded.errors import CannotStart
+        from aparte.server.migrate import MigrationRefused
+    except ModuleNotFoundError as error:
+        _refuse(f"The package {error.name} is missing: install 'aparte[server,embedded]'.")
+    try:
+        yield
+    except (CannotStart, MigrationRefused) as error:
+        _refuse(str(error))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)

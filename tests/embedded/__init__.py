@@ -1,0 +1,1 @@
+"""PostgreSQL, Valkey and the supervisor, as real processes that are really killed."""
