@@ -47,13 +47,13 @@ class Host:
         )
         return self
 
-    def wait_until_ready(self) -> "Host":
+    def wait_until_ready(self, last_line: str = "Stop it") -> "Host":
         """Read what it prints until the last line of the greeting."""
         assert self.process
         assert self.process.stdout
         for line in self.process.stdout:
             self.text += line
-            if line.startswith("Stop it"):
+            if line.startswith(last_line):
                 return self
         raise AssertionError(f"it ended with {self.process.wait()}: {self.errors()}")
 

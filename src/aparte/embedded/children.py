@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 # A child that lived this long has not died of its start: the next start need not wait.
-SETTLED = 10.0
+SETTLED = 1.0
 
 
 @dataclass(frozen=True, slots=True)
