@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tests.support import database, rooms
 
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.doorbell import Hint, ToConversation
@@ -19,7 +20,6 @@ from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live
 from aparte.wire.ids import ClientMessageId, ConversationId
 from aparte.wire.messages import SendMessage, Sent
-from tests.support import database, rooms
 
 Admin = Any
 
@@ -122,7 +122,7 @@ async def test_a_repeat_joins_the_first_while_it_is_under_way(admin: Admin, proc
 
 
 async def test_a_repeat_over_another_process_finds_what_it_waited_for(
-    admin: Admin, process: Process, other: Process, service_dsn: str
+    admin: Admin, other: Process, service_dsn: str
 ) -> None:
     """The first race of the two statements: the first send is uncommitted while its repeat waits for the lock."""
     alice = await rooms.person(admin)

@@ -1,8 +1,6 @@
 """Who may do what in a conversation: pure, table-driven.
 
-Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-113, R-123, R-333; names are NFC,
-without control, bidirectional or invisible characters, so that no room can look like another; no colon, which is kept
-for `#name:server`.
+Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-113, R-123, R-333.
 """
 
 import unicodedata
@@ -11,6 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from aparte.server.conversations.model import MemberRow, Right, RoomRow, Standing
+from aparte.server.kit.names import check_name, check_text
+from aparte.wire import limits
 from aparte.wire.accounts import PlatformRole
 from aparte.wire.content import Profile, Role
 from aparte.wire.conversations import ConversationChange
@@ -83,13 +83,20 @@ def successor(members: Sequence[MemberRow], leaving: Standing) -> MemberRow | No
 
 
 def clean_name(name: str) -> str:
-    """Normalise a name and refuse what deceives the eye. Raises Refusal `invalid`."""
-    clean = unicodedata.normalize("NFC", name).strip()
-    if not clean or ":" in clean or clean[0] in "#@":
-        raise Refusal("invalid", "a name is not empty, has no colon and does not begin with # or @")
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for c in clean):
-        raise Refusal("invalid", "a name has no control, invisible or bidirectional characters")
+    """Give a room's name as it is stored. `#` and `@` in front belong to addresses. Raises Refusal `invalid`."""
+    clean = check_name(name, limits.ROOM_NAME, "the name")
+    if clean[0] in "#@":
+        raise Refusal("invalid", "a name does not begin with # or @")
     return clean
+
+
+def clean_profile(name: str, topic: str, description: str) -> Profile:
+    """Give what a room says of itself as it is stored. Raises Refusal `invalid`."""
+    return Profile(
+        clean_name(name),
+        check_text(topic, limits.TOPIC, "the topic"),
+        check_text(description, limits.DESCRIPTION, "the description"),
+    )
 
 
 def name_key(name: str) -> str:
@@ -99,10 +106,10 @@ def name_key(name: str) -> str:
 
 def merged(old: Profile, wanted: ConversationChange) -> Profile:
     """Lay a change over a profile; fields left out stay."""
-    return Profile(
-        name=old.name if wanted.name is msgspec.UNSET else clean_name(wanted.name),
-        topic=old.topic if wanted.topic is msgspec.UNSET else wanted.topic,
-        description=old.description if wanted.description is msgspec.UNSET else wanted.description,
+    return clean_profile(
+        old.name if wanted.name is msgspec.UNSET else wanted.name,
+        old.topic if wanted.topic is msgspec.UNSET else wanted.topic,
+        old.description if wanted.description is msgspec.UNSET else wanted.description,
     )
 
 

@@ -50,7 +50,8 @@ class Entrance:
     conversations: Callable[[AccountId], Awaitable[Sequence[ConversationId]]]
     welcome: Callable[[Caller], Awaitable[tuple[str, int]]]
     """The marker of this moment, and the revision of the account's state."""
-    check_limit: Callable[[str, Caller], None]
+    draw: Callable[[str, str], Awaitable[None]]
+    """Take from a rate limit, or Refusal."""
     arrived: Callable[[Caller], None]
     gone: Callable[[Caller], None]
     active: Callable[[Caller], None]
@@ -167,7 +168,7 @@ class Gateway:
             route = self._table.get(type(frame))
             if route is None:
                 raise Refusal("unknown_frame")
-            self._entrance.check_limit(route.limit, socket.caller)
+            await self._entrance.draw(route.limit, f"account:{socket.caller.account}")
             waiting = route.handler(socket.caller, frame, reply)
             if waiting is not None:
                 await waiting

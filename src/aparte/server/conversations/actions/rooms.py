@@ -32,7 +32,7 @@ async def create(db: Database, caller: Caller, new: NewConversation) -> Conversa
 async def create_room(tx: Tx, owner: AccountId, new: NewConversation) -> ConversationId:
     """Create a room inside a transaction: its row, its log, its first entry, its owner."""
     conversation = ConversationId(new_id())
-    profile = Profile(rules.clean_name(new.name), new.topic, new.description)
+    profile = rules.clean_profile(new.name, new.topic, new.description)
     await store.insert_room(tx, conversation, profile, rules.name_key(profile.name), owner)
     await log.begin(tx, conversation)
     at = await log.append(tx, NewEntry(conversation, kinds.CREATED, owner, profile))
