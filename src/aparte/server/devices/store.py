@@ -1,0 +1,110 @@
+"""SQL of devices."""
+
+import asyncpg
+
+from aparte.server.kit.db import Reader, Row, Tx
+from aparte.wire import limits
+from aparte.wire.accounts import Device, NewDevice
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import AccountId, DeviceId
+
+
+async def insert_device(tx: Tx, account: AccountId, device: NewDevice) -> None:
+    """Register a new device. An id that is somebody else's is refused with `device_exists`."""
+    try:
+        await tx.execute(
+            "INSERT INTO devices (device_id, account_id, name, platform) VALUES ($1, $2, $3, $4)",
+            device.device_id,
+            account,
+            device.name,
+            device.platform,
+        )
+    except asyncpg.UniqueViolationError:
+        raise Refusal("device_exists") from None
+
+
+async def lock_device(tx: Tx, device: DeviceId) -> tuple[AccountId, bool] | None:
+    """Lock a device; tells whose it is and whether it is active."""
+    row = await tx.fetchrow("SELECT account_id, is_active FROM devices WHERE device_id = $1 FOR NO KEY UPDATE", device)
+    return (row["account_id"], row["is_active"]) if row else None
+
+
+async def count_active(tx: Tx, account: AccountId) -> int:
+    """Count the active devices of an account."""
+    count: int = await tx.fetchval("SELECT count(*) FROM devices WHERE account_id = $1 AND is_active", account)
+    return count
+
+
+async def update_device(tx: Tx, device: NewDevice) -> None:
+    """A known device is back, perhaps under another name."""
+    await tx.execute(
+        """
+        UPDATE devices SET name = $2, platform = $3, is_active = true, last_active_at = clock_timestamp()
+         WHERE device_id = $1
+        """,
+        device.device_id,
+        device.name,
+        device.platform,
+    )
+
+
+async def update_name(tx: Tx, account: AccountId, device: DeviceId, name: str) -> Device | None:
+    """Rename an active device of an account."""
+    row = await tx.fetchrow(
+        """
+        UPDATE devices SET name = $3 WHERE device_id = $2 AND account_id = $1 AND is_active
+        RETURNING device_id, name, platform, is_active, false AS is_current, created_at, last_active_at
+        """,
+        account,
+        device,
+        name,
+    )
+    return _device(row) if row else None
+
+
+async def update_revoked(tx: Tx, account: AccountId, device: DeviceId) -> bool:
+    """Switch an active device of an account off."""
+    return bool(
+        await tx.execute(
+            "UPDATE devices SET is_active = false WHERE device_id = $2 AND account_id = $1 AND is_active",
+            account,
+            device,
+        )
+    )
+
+
+async def update_last_active(tx: Tx, device: DeviceId) -> None:
+    """Note that a device is in use."""
+    await tx.execute("UPDATE devices SET last_active_at = clock_timestamp() WHERE device_id = $1", device)
+
+
+async def select_device(reader: Reader, account: AccountId, device: DeviceId) -> Device | None:
+    """Read a device of an account."""
+    row = await reader.fetchrow(
+        """
+        SELECT device_id, name, platform, is_active, false AS is_current, created_at, last_active_at
+          FROM devices WHERE device_id = $2 AND account_id = $1
+        """,
+        account,
+        device,
+    )
+    return _device(row) if row else None
+
+
+async def select_devices(reader: Reader, account: AccountId, current: DeviceId) -> list[Device]:
+    """List the devices of an account, active ones and the latest used first."""
+    rows = await reader.fetch(
+        """
+        SELECT device_id, name, platform, is_active, device_id = $2 AS is_current, created_at, last_active_at
+          FROM devices WHERE account_id = $1
+         ORDER BY is_active DESC, last_active_at DESC LIMIT $3
+        """,
+        account,
+        current,
+        limits.PAGE_LIST,
+    )
+    return [_device(row) for row in rows]
+
+
+def _device(row: Row) -> Device:
+    return Device(**dict(row))
