@@ -43,6 +43,7 @@ CODES: dict[str, Code] = {
     "account_exists": Code(409, "This account id is in use."),
     "device_exists": Code(409, "This device id belongs to somebody else."),
     "too_many_devices": Code(409, "This account has as many devices as it may."),
+    "too_many": Code(409, "There are as many of these as there may be."),
     "name_taken": Code(409, "A public room of this name exists."),
     "room_full": Code(409, "The room has as many members as it may."),
     "client_id_reused": Code(409, "This client_message_id was used for something else."),

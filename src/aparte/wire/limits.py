@@ -41,3 +41,7 @@ WATCHED = 200
 """How many accounts and conversations one socket may watch for presence and typing."""
 DEVICES = 10
 """Devices of one account."""
+CONTACTS = 2_000
+"""Entries of one address book: the list is answered whole."""
+BLOCKS = 2_000
+"""People that one account may block."""

@@ -122,17 +122,21 @@ class Limiter:
         self._clock = clock
         self._wall = wall
 
-    async def draw(self, name: str, key: str, cost: float = 1.0) -> None:
-        """Take `cost` out of the bucket of `key`, or refuse with `rate_limited` and how long to wait."""
+    def take(self, name: str, key: str, cost: float = 1.0) -> None:
+        """Draw without asking anybody first; what is due is shared later. Refuses like `draw`."""
         limit = self._limits[name]
         bucket = self._bucket(name, key)
         wait = bucket.take(limit, cost, self._clock())
-        if wait == 0 and limit.shared == "at_once":
-            wait = await self._ask_first(name, key, bucket, cost)
-        elif self._valkey is not None and bucket.pending * 4 >= limit.capacity:
+        if self._valkey is not None and bucket.pending * 4 >= limit.capacity:
             self._due[name, key] = bucket
         if wait:
-            raise Refusal("rate_limited", data={"limit": name}, retry_after=round(wait, 2))
+            raise _refusal(name, wait)
+
+    async def draw(self, name: str, key: str, cost: float = 1.0) -> None:
+        """Take `cost` out of the bucket of `key`, or refuse with `rate_limited` and how long to wait."""
+        self.take(name, key, cost)
+        if self._limits[name].shared == "at_once" and self._valkey is not None:
+            await self._ask(name, key, cost)
 
     async def run(self) -> None:
         """Bring the counters of the others and one's own together, for ever."""
@@ -149,15 +153,14 @@ class Limiter:
             some = due[start : start + TOGETHER]
             await asyncio.gather(*(self._share(name, key, bucket) for (name, key), bucket in some))
 
-    async def _ask_first(self, name: str, key: str, bucket: Bucket, cost: float) -> float:
-        limit = self._limits[name]
-        now = self._clock()
+    async def _ask(self, name: str, key: str, cost: float) -> None:
+        """Bring the counter up to date before the draw counts as granted."""
+        limit, bucket, now = self._limits[name], self._bucket(name, key), self._clock()
         await self._share(name, key, bucket)
         debt = bucket.full_at - now - limit.capacity / limit.refill
-        if debt <= 1e-9:
-            return 0.0
-        bucket.give_back(limit, cost)
-        return debt
+        if debt > 1e-9:
+            bucket.give_back(limit, cost)
+            raise _refusal(name, debt)
 
     async def _share(self, name: str, key: str, bucket: Bucket) -> None:
         if self._valkey is None or not self._valkey.available:
@@ -204,6 +207,10 @@ class Limiter:
         else:
             buckets.move_to_end(key)
         return bucket
+
+
+def _refusal(name: str, wait: float) -> Refusal:
+    return Refusal("rate_limited", data={"limit": name}, retry_after=round(max(wait, 0.01), 2))
 
 
 def _counter(name: str, key: str, window: int) -> str:

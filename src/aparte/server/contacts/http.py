@@ -1,0 +1,83 @@
+"""REST of people, contacts and blocks."""
+
+from uuid import UUID
+
+import msgspec
+
+from aparte.server.contacts import actions
+from aparte.server.kit.db import Database
+from aparte.server.kit.door import Call, Nothing
+from aparte.wire import limits
+from aparte.wire.accounts import (
+    Block,
+    BlockChange,
+    BlockList,
+    Contact,
+    ContactChange,
+    ContactList,
+    Person,
+    PersonPage,
+)
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import AccountId
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """Either `ids`, at most 100 separated by commas, or one `username`."""
+
+    ids: str = ""
+    username: str = ""
+
+
+class Doors:
+    """`/accounts`, `/contacts`, `/blocks`."""
+
+    def __init__(self, db: Database) -> None:
+        """Serve from this database."""
+        self._db = db
+
+    async def person(self, call: Call[Nothing, Nothing]) -> Person:
+        """Somebody, as far as they let one see."""
+        return await actions.person(self._db, call.caller, AccountId(call.id("account")))
+
+    async def people(self, call: Call[Nothing, Lookup]) -> PersonPage:
+        """Several people by their ids, or one by user name; those who are not there are left out."""
+        if bool(call.query.ids) == bool(call.query.username):
+            raise Refusal("invalid", "give either ids or username")
+        if call.query.username:
+            return await actions.person_named(self._db, call.caller, call.query.username)
+        return await actions.people(self._db, call.caller, _ids(call.query.ids))
+
+    async def contacts(self, call: Call[Nothing, Nothing]) -> ContactList:
+        """One's address book."""
+        return await actions.contacts(self._db, call.caller)
+
+    async def add(self, call: Call[ContactChange, Nothing]) -> Contact:
+        """Write somebody into one's address book, or change the entry."""
+        return await actions.add(self._db, call.caller, AccountId(call.id("account")), call.body.nickname)
+
+    async def remove(self, call: Call[Nothing, Nothing]) -> None:
+        """Take somebody out of one's address book."""
+        await actions.remove(self._db, call.caller, AccountId(call.id("account")))
+
+    async def blocks(self, call: Call[Nothing, Nothing]) -> BlockList:
+        """Whom one has blocked."""
+        return await actions.blocks(self._db, call.caller)
+
+    async def block(self, call: Call[BlockChange, Nothing]) -> Block:
+        """Block somebody, or change the reason."""
+        return await actions.block(self._db, call.caller, AccountId(call.id("account")), call.body.reason)
+
+    async def unblock(self, call: Call[Nothing, Nothing]) -> None:
+        """Take a block back."""
+        await actions.unblock(self._db, call.caller, AccountId(call.id("account")))
+
+
+def _ids(text: str) -> list[AccountId]:
+    parts = text.split(",", limits.PAGE_LIST)
+    if len(parts) > limits.PAGE_LIST:
+        raise Refusal("invalid", f"at most {limits.PAGE_LIST} ids")
+    try:
+        return [AccountId(UUID(part)) for part in parts]
+    except ValueError:
+        raise Refusal("invalid", "ids are UUIDs separated by commas") from None
