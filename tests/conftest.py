@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from aparte.server.kit.db import Database
-from tests.support import database
+from tests.support import database, people
+from tests.support.server import Aparte, aparte
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,17 @@ async def admin(cluster: database.Cluster, database_name: str) -> AsyncIterator[
     connection = await asyncpg.connect(cluster.dsn(database_name, service=False), ssl=False)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Aparte]:
+    """One whole Aparté for the run, for tests that bring their own people and rooms."""
+    with aparte() as here:
+        yield here
+
+
+@pytest.fixture
+async def world(server: Aparte) -> AsyncIterator[people.World]:
+    """People's way to the server of the run."""
+    async with people.world(server.url) as here:
+        yield here

@@ -14,6 +14,7 @@ import structlog
 
 from aparte.server.kit.db import UNREACHABLE
 from aparte.server.kit.doorbell import Hint, ToConversation
+from aparte.server.kit.metrics import BATCH_MESSAGES, BATCH_SECONDS, SENDS
 from aparte.server.kit.tasks import TaskGroup
 from aparte.server.messages import store
 from aparte.server.messages.lanes import Lanes
@@ -106,9 +107,11 @@ class Writer:
             del self._slow[conversation]
 
     async def _write(self, batch: list[Outgoing], *, wait: bool) -> "list[Verdict | Refusal]":
+        BATCH_MESSAGES.observe(len(batch))
         try:
-            async with self._lanes.connection(wait=wait) as connection:
-                return list(await store.send(connection, batch, wait=wait))
+            with BATCH_SECONDS.time():
+                async with self._lanes.connection(wait=wait) as connection:
+                    return list(await store.send(connection, batch, wait=wait))
         except (*UNREACHABLE, asyncpg.InterfaceError) as error:
             log.warning("batch_unwritten", error=type(error).__name__, size=len(batch))
             return [Refusal("unavailable", retry_after=1)] * len(batch)
@@ -131,6 +134,7 @@ class Writer:
             self._flying.pop(message.key, None)
             answer = answer_to(verdict)
             if isinstance(answer, Refusal):
+                SENDS.labels(answer.code).inc()
                 message.done.set_exception(answer)
                 continue
             message.done.set_result(answer)
@@ -138,6 +142,7 @@ class Writer:
                 hints.append(ToConversation(message.conversation, Live(message.conversation, entry(message, answer))))
         for conversation, messages in locked.items():
             self._step_aside(conversation, messages)
+        SENDS.labels("stored").inc(len(hints))
         if hints:
             self._ring(hints)
 

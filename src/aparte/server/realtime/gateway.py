@@ -18,6 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.door import FrameTable, Reply
+from aparte.server.kit.metrics import FRAMES
 from aparte.server.realtime.hub import Hub
 from aparte.server.realtime.socket import Packet, Socket
 from aparte.wire import frames, limits
@@ -168,6 +169,7 @@ class Gateway:
             route = self._table.get(type(frame))
             if route is None:
                 raise Refusal("unknown_frame")
+            FRAMES.labels(type(frame).__name__).inc()
             await self._entrance.draw(route.limit, f"account:{socket.caller.account}")
             waiting = route.handler(socket.caller, frame, reply)
             if waiting is not None:

@@ -1,0 +1,148 @@
+"""Every door of the server, in tables: REST routes, gateway frames, jobs. A feature adds its rows here."""
+
+from dataclasses import dataclass
+
+from aparte.server.accounts import http as accounts
+from aparte.server.authentication import http as authentication
+from aparte.server.contacts import http as contacts
+from aparte.server.conversations import http as conversations
+from aparte.server.devices import http as devices
+from aparte.server.kit.door import FrameRoute, FrameTable, Route
+from aparte.server.messages import frames as message_frames
+from aparte.server.messages import http as messages
+from aparte.server.presence import frames as presence_frames
+from aparte.server.receipts import frames as receipt_frames
+from aparte.server.receipts import http as receipts
+from aparte.server.sessions import http as sessions
+from aparte.server.state import frames as state_frames
+from aparte.server.state import http as state
+from aparte.wire import frames
+
+CONVERSATION = "/conversations/{conversation}"
+MESSAGE = CONVERSATION + "/messages/{message}"
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The doors of every slice, built by `app`."""
+
+    accounts: accounts.Doors
+    authentication: authentication.Doors
+    sessions: sessions.Doors
+    devices: devices.Doors
+    contacts: contacts.Doors
+    state: state.Doors
+    conversations: conversations.Doors
+    messages: messages.Doors
+    receipts: receipts.Doors
+    message_frames: message_frames.Frames
+    receipt_frames: receipt_frames.Frames
+    state_frames: state_frames.Frames
+    presence_frames: presence_frames.Frames
+
+
+def rest(s: Slices) -> list[Route]:
+    """Every REST route below `/api/v1`."""
+    return [*_people(s), *_conversations(s), *_messages(s)]
+
+
+def _people(s: Slices) -> list[Route]:
+    door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
+    taken = "username_taken email_taken phone_taken account_exists device_exists"
+    admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
+    return [
+        Route("POST", "/accounts", door.register, taken, 201, "open", "register"),
+        Route("POST", "/setup", door.set_up, f"setup_done forbidden {taken}", 201, "open", "setup"),
+        Route("POST", "/sessions", door.log_in, admission, 201, "open", "login"),
+        Route("POST", "/sessions/refresh", session.refresh, "refresh_reused account_closed", 200, "open", "refresh"),
+        Route("GET", "/sessions", session.mine),
+        Route("DELETE", "/sessions/current", session.log_out, "", 204, limit="write"),
+        Route("DELETE", "/sessions/{session}", session.revoke, "", 204, limit="write"),
+        Route("PUT", "/accounts/me/password", door.change_password, "bad_credentials", 204, limit="password"),
+        Route("GET", "/accounts/me", s.accounts.me),
+        Route("PATCH", "/accounts/me", s.accounts.change, limit="write"),
+        Route("GET", "/accounts", contact.people, limit="lookup"),
+        Route("GET", "/accounts/{account}", contact.person, limit="lookup"),
+        Route("GET", "/account/state", s.state.page),
+        Route("GET", "/devices", device.mine),
+        Route("PATCH", "/devices/{device}", device.rename, limit="write"),
+        Route("DELETE", "/devices/{device}", device.revoke, "", 204, limit="write"),
+        Route("GET", "/contacts", contact.contacts),
+        Route("PUT", "/contacts/{account}", contact.add, limit="write"),
+        Route("DELETE", "/contacts/{account}", contact.remove, "", 204, limit="write"),
+        Route("GET", "/blocks", contact.blocks),
+        Route("PUT", "/blocks/{account}", contact.block, limit="write"),
+        Route("DELETE", "/blocks/{account}", contact.unblock, "", 204, limit="write"),
+    ]
+
+
+def _conversations(s: Slices) -> list[Route]:
+    door = s.conversations
+    return [
+        Route("POST", "/conversations", door.create, "name_taken forbidden", 201, limit="write"),
+        Route("GET", "/conversations", door.mine),
+        Route("GET", CONVERSATION, door.get, "not_member"),
+        Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken", limit="write"),
+        Route("GET", "/directory", door.directory, limit="directory"),
+        Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden", limit="write"),
+        Route("POST", CONVERSATION + "/leave", door.leave, "not_member", 204, limit="write"),
+        Route("GET", CONVERSATION + "/members", door.members, "not_member"),
+        Route(
+            "PATCH",
+            CONVERSATION + "/members/{account}",
+            door.change_role,
+            "not_member not_found forbidden last_owner",
+            204,
+            limit="write",
+        ),
+        Route(
+            "DELETE",
+            CONVERSATION + "/members/{account}",
+            door.remove,
+            "not_member not_found forbidden",
+            204,
+            limit="write",
+        ),
+    ]
+
+
+def _messages(s: Slices) -> list[Route]:
+    door, receipt = s.messages, s.receipts
+    change = "not_member not_found forbidden gone client_id_reused clock"
+    return [
+        Route(
+            "POST",
+            CONVERSATION + "/messages",
+            door.send,
+            "not_member forbidden client_id_reused clock",
+            201,
+            limit="send",
+        ),
+        Route("GET", CONVERSATION + "/messages", door.page, "not_member"),
+        Route("GET", CONVERSATION + "/entries", door.entries, "not_member resync"),
+        Route("GET", MESSAGE, door.get, "not_member not_found"),
+        Route("PATCH", MESSAGE, door.edit, change, limit="write"),
+        Route("DELETE", MESSAGE, door.delete, change, limit="write"),
+        Route("POST", MESSAGE + "/restore", door.restore, change, limit="write"),
+        Route("GET", MESSAGE + "/history", door.history, "not_member not_found gone"),
+        Route("GET", MESSAGE + "/receipts", receipt.of_message, "not_member not_found"),
+        Route("POST", CONVERSATION + "/read", receipt.read, "not_member not_found", 204, limit="write"),
+        Route("POST", CONVERSATION + "/delivered", receipt.delivered, "not_member not_found", 204, limit="write"),
+    ]
+
+
+def gateway(s: Slices) -> FrameTable:
+    """Every frame that a device may send."""
+    return {
+        frames.Send: FrameRoute(s.message_frames.send, "send"),
+        frames.Edit: FrameRoute(s.message_frames.edit, "write"),
+        frames.Delete: FrameRoute(s.message_frames.delete, "write"),
+        frames.Restore: FrameRoute(s.message_frames.restore, "write"),
+        frames.Entries: FrameRoute(s.message_frames.entries),
+        frames.Changes: FrameRoute(s.message_frames.changes),
+        frames.State: FrameRoute(s.state_frames.state),
+        frames.Ack: FrameRoute(s.receipt_frames.ack),
+        frames.Read: FrameRoute(s.receipt_frames.read),
+        frames.Watch: FrameRoute(s.presence_frames.watch),
+        frames.Typing: FrameRoute(s.presence_frames.typing),
+    }

@@ -1,0 +1,114 @@
+"""What `app` needs at the start of a process: checks, the first account and room, the slices' doors, pages, jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from aparte.server.accounts import actions as accounts
+from aparte.server.accounts import http as accounts_http
+from aparte.server.accounts.passwords import Hashing, Passwords
+from aparte.server.authentication import http as authentication_http
+from aparte.server.authentication.model import Gate
+from aparte.server.config import Config
+from aparte.server.contacts import http as contacts_http
+from aparte.server.conversations import actions as conversations
+from aparte.server.conversations import http as conversations_http
+from aparte.server.devices import http as devices_http
+from aparte.server.edge import pages
+from aparte.server.kit import metrics
+from aparte.server.kit.db import UNREACHABLE, Database
+from aparte.server.kit.door import Route
+from aparte.server.kit.limits import Limiter
+from aparte.server.kit.valkey import Valkey
+from aparte.server.messages import frames as messages_frames
+from aparte.server.messages import http as messages_http
+from aparte.server.messages.writer import Writer
+from aparte.server.presence import frames as presence_frames
+from aparte.server.presence.actions import Presence
+from aparte.server.preconditions import check_database
+from aparte.server.receipts import frames as receipts_frames
+from aparte.server.receipts import http as receipts_http
+from aparte.server.receipts.coalescer import Coalescer
+from aparte.server.routes import Slices
+from aparte.server.sessions import http as sessions_http
+from aparte.server.sessions.tokens import Tokens
+from aparte.server.state import frames as state_frames
+from aparte.server.state import http as state_http
+
+log = structlog.get_logger(__name__)
+
+WAIT_SECONDS = 60.0
+"""How long a process waits for PostgreSQL when it starts before it."""
+
+
+async def check(config: Config) -> None:
+    """Refuse to serve from a database that would break promises; wait for one that is not up yet."""
+    ends = asyncio.get_running_loop().time() + WAIT_SECONDS
+    while True:
+        try:
+            admin = await asyncpg.connect(config.database_admin_url, timeout=5)
+            try:
+                service = await asyncpg.connect(config.database_url, timeout=5)
+                try:
+                    return await check_database(admin, service)
+                finally:
+                    await service.close()
+            finally:
+                await admin.close()
+        except UNREACHABLE as error:
+            if asyncio.get_running_loop().time() > ends:
+                raise
+            log.warning("waiting_for_postgresql", error=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+
+async def first_steps(db: Database) -> None:
+    """Make sure of the system account and of the first room; one process does it, the others find it done."""
+    async with db.transaction() as tx:
+        system = await accounts.ensure_system(tx)
+        await conversations.ensure_lounge(tx, system)
+
+
+def passwords(config: Config) -> Passwords:
+    """The hasher of passwords."""
+    return Passwords(Hashing(config.password_hash, config.argon2.memory_kib, config.argon2.passes))
+
+
+def keys(config: Config) -> Tokens:
+    """The maker of tokens."""
+    return Tokens(config.secret_key)
+
+
+def slices(
+    config: Config, gate: Gate, limiter: Limiter, writer: Writer, marks: Coalescer, presence: Presence
+) -> Slices:
+    """Build the doors of every slice."""
+    db = gate.db
+    return Slices(
+        accounts=accounts_http.Doors(db),
+        authentication=authentication_http.Doors(gate, limiter, config.setup_token_file),
+        sessions=sessions_http.Doors(db, gate.keys, limiter),
+        devices=devices_http.Doors(db),
+        contacts=contacts_http.Doors(db),
+        state=state_http.Doors(db),
+        conversations=conversations_http.Doors(db),
+        messages=messages_http.Doors(db, writer),
+        receipts=receipts_http.Doors(db),
+        message_frames=messages_frames.Frames(db, writer),
+        receipt_frames=receipts_frames.Frames(marks),
+        state_frames=state_frames.Frames(db),
+        presence_frames=presence_frames.Frames(presence),
+    )
+
+
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request."""
+    metrics.REQUESTS.labels(method, route, str(status)).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
