@@ -41,8 +41,7 @@ class SkippedKeys(Record, frozen=True):
 
     def extend(self, entries: bytes, newest: int) -> "SkippedKeys":
         """With entries of higher indices; without those that are too old once message `newest` was received."""
-        kept = self.entries[self._start_of(newest - JUMP_MAX) :] if newest > JUMP_MAX else self.entries
-        return SkippedKeys(kept + entries)
+        return SkippedKeys(self.entries[self._start_of(newest - JUMP_MAX) :] + entries)
 
     def _start_of(self, index: int) -> int:
         """Where the entry with this index is, or would be."""

@@ -51,7 +51,8 @@ class SpqrState:
             saved = _decoder.decode(memoryview(data)[1:])
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
             raise InvalidState from error
-        if not saved.chain.oldest <= saved.braid.epoch - 1 <= saved.chain.epoch:
+        newest = saved.braid.epoch - (0 if states.has_secret(saved.braid) else 1)
+        if saved.chain.epoch != newest or saved.chain.oldest >= saved.braid.epoch:
             raise InvalidState
         return cls(saved)
 

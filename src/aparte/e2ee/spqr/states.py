@@ -322,6 +322,11 @@ def no_header_received(epoch: int, authenticator: Authenticator) -> NoHeaderRece
     return NoHeaderReceived(epoch, authenticator, Decoder(_HEADER_AND_MAC_BYTES))
 
 
+def has_secret(state: State) -> bool:
+    """Does the party have the secret of the present epoch already?"""
+    return isinstance(state, _HalfEncapsulated | Ct2Sampled)
+
+
 def receive(state: State, message: Message) -> Received:
     """What a message of any epoch changes: nothing if it is old; InvalidMessage if it cannot have been sent yet."""
     if message.epoch == state.epoch:
