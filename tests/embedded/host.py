@@ -100,8 +100,11 @@ class Host:
         return dict(word.split("=", 1) for word in words if "=" in word)[name]
 
     def postmaster(self) -> int:
-        """The number of PostgreSQL's first process."""
-        return int((self.data / "postgres" / "postmaster.pid").read_text().split()[0])
+        """The number of PostgreSQL's first process; 0 while there is none."""
+        try:
+            return int((self.data / "postgres" / "postmaster.pid").read_text().split()[0])
+        except (FileNotFoundError, IndexError):
+            return 0
 
     def remains(self) -> list[int]:
         """Every living process that belongs to it: by its mark, or by working in its folders."""

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -141,6 +142,16 @@ def test_a_lock_file_left_behind_with_the_number_of_a_living_process_does_not_st
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts children as somebody else")
+def test_files_that_root_has_copied_back_from_a_backup_are_used(tmp_path: Path) -> None:
+    with postgres.running(tmp_path / "data"):
+        pass
+    shutil.copytree(tmp_path / "data", tmp_path / "restored")
+    assert (tmp_path / "restored" / "postgres").stat().st_uid == 0
+    with postgres.running(tmp_path / "restored") as where:
+        assert where.port
 
 
 START_AND_SLEEP = """

@@ -24,7 +24,7 @@ PublicUrl = Annotated[str, typer.Option(help="Where people reach it, if not here
 Data = Annotated[Path, typer.Option(help="Folder that holds everything; made at the first start.")]
 FollowParent = Annotated[bool, typer.Option("--follow-parent", help="Stop when the process that started this ends.")]
 
-_SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL", "APARTE_SECRET_KEY_FILE")
+_SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL")
 
 migrations = typer.Typer(no_args_is_help=True, help="Bring the schema of the database to this version, or back.")
 
@@ -64,7 +64,10 @@ def serve(
 ) -> None:
     """Start the server alone; DATABASE_URL, VALKEY_URL and the rest come from the environment."""
     with _worded():
-        if missing := [name for name in _SERVE_NEEDS if not os.environ.get(name)]:
+        missing = [name for name in _SERVE_NEEDS if not os.environ.get(name)]
+        if not os.environ.get("APARTE_SECRET_KEY") and not os.environ.get("APARTE_SECRET_KEY_FILE"):
+            missing.append("APARTE_SECRET_KEY_FILE")
+        if missing:
             _refuse(f"`aparte serve` needs {', '.join(missing)} in the environment; `aparte up` needs nothing.")
         from aparte.embedded import supervisor
         from aparte.embedded.stopping import Stop

@@ -60,7 +60,18 @@ class DataFolder:
             file.write(value)
             file.flush()
             os.fsync(file.fileno())
-        return partial.replace(path)
+        partial.replace(path)
+        sync(self.secrets)
+        return path
+
+
+def sync(folder: Path) -> None:
+    """Make the names in `folder` survive a power loss: a renamed file is kept, its name is not, until this."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

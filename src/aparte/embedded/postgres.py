@@ -40,7 +40,6 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "max_connections": "200",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "jit": "off",
@@ -114,10 +113,19 @@ def prepare(data: DataFolder) -> None:
                     f"{data.postgres} was made by PostgreSQL {found} and this Aparté brings {major}: take a backup with"
                     f" the Aparté that made it and restore it into an empty data folder."
                 )
-            return
-        _initialise(data)
+            _hand_over(data.postgres)
+        else:
+            _initialise(data)
     except OSError as error:
         raise CannotStart(f"{data.postgres} cannot be used: {error.strerror} ({error.filename}).") from None
+
+
+def _hand_over(cluster: Path) -> None:
+    """Give root's files to the service user: so a backup that root has copied back can be started."""
+    identity = service_identity(cluster)
+    if identity and cluster.stat().st_uid == 0:
+        for path in [*cluster.rglob("*"), cluster]:
+            os.chown(path, identity.uid, identity.gid, follow_symlinks=False)
 
 
 def _initialise(data: DataFolder) -> None:
@@ -146,6 +154,7 @@ def _initialise(data: DataFolder) -> None:
         raise CannotStart(f"PostgreSQL could not make its files; {log} says why.")
     log.unlink()
     partial.rename(data.postgres)
+    folder.sync(data.path)
 
 
 def _seen_from_inside(cluster: Path, identity: Identity | None) -> str:
@@ -157,10 +166,10 @@ def _seen_from_inside(cluster: Path, identity: Identity | None) -> str:
     return "/proc/self/cwd" if identity and sys.platform == "linux" else str(cluster)
 
 
-def program(data: DataFolder, port: int) -> Program:
+def program(data: DataFolder, port: int, connections: int = 200) -> Program:
     """PostgreSQL itself. Our death stops it with SIGINT: sessions are cut, everything is written."""
     identity = service_identity(data.postgres)
-    settings = {**_SETTINGS, "shared_buffers": f"{shared_buffers_megabytes()}MB"}
+    settings = {**_SETTINGS, "max_connections": str(connections), "shared_buffers": f"{shared_buffers_megabytes()}MB"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     place = _seen_from_inside(data.postgres, identity)
     return Program(

@@ -49,13 +49,24 @@ async def _connect(dsn: str, alive: Callable[[], bool], database: str | None = N
 
 
 async def admit_service(dsn: str, password: str) -> bool:
-    """Give the service its login, and say whether anybody administers this server yet; on the migrated database."""
-    connection = await asyncpg.connect(dsn)
+    """Give the service its login, and say whether anybody administers this server yet; on the migrated database.
+
+    Raises `CannotStart` if PostgreSQL goes away meanwhile.
+    """
     try:
-        await ensure_service_login(connection, password)
-        return await has_administrator(connection)
-    finally:
-        await connection.close()
+        connection = await asyncpg.connect(dsn)
+        try:
+            await ensure_service_login(connection, password)
+            return await has_administrator(connection)
+        finally:
+            await connection.close()
+    except (
+        OSError,
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+    ) as error:
+        raise CannotStart(f"PostgreSQL went away while Aparté was starting: {error}") from None
 
 
 async def ensure_service_login(connection: asyncpg.Connection, password: str) -> None:

@@ -30,6 +30,8 @@ from aparte.server import migrate
 
 SERVER = (sys.executable, "-P", "-m", "aparte.server")
 READY_SECONDS = 60
+# Two pools of ten, the look-round, and room for maintenance; the default of APARTE_POOL_SIZE.
+WORKER_CONNECTIONS = 30
 # Names of files in secrets/.
 SETUP_TOKEN = "setup-token"  # noqa: S105 - see above
 SECRET_KEY = "secret-key"  # noqa: S105 - see above
@@ -96,7 +98,7 @@ async def up(
     """
 
     async def bring_up(children: AsyncExitStack) -> None:
-        engines, environment = await _start_engines(data, children)
+        engines, environment = await _start_engines(data, max(200, service.workers * WORKER_CONNECTIONS), children)
         await migrate.apply(environment["DATABASE_ADMIN_URL"], migrations)
         token = await _admit_service(data, environment["DATABASE_ADMIN_URL"])
         if token:
@@ -124,13 +126,16 @@ async def _until_stopped(stop: Stop, bring_up: Callable[[AsyncExitStack], Awaita
         await asyncio.wait({starting, stopping})
 
 
-async def _start_engines(data: DataFolder, children: AsyncExitStack) -> tuple[list[Child], dict[str, str]]:
+async def _start_engines(
+    data: DataFolder, connections: int, children: AsyncExitStack
+) -> tuple[list[Child], dict[str, str]]:
     """Start PostgreSQL and, while it starts, Valkey; return both, and the settings that lead the server to them."""
     where, valkey_port = postgres.address(data), postgres.free_port()
     await asyncio.to_thread(postgres.prepare, data)
     await asyncio.to_thread(postgres.clear_after_crash, data)
     database = Child(
-        await asyncio.to_thread(postgres.program, data, where.port), clear=lambda: postgres.clear_after_crash(data)
+        await asyncio.to_thread(postgres.program, data, where.port, connections),
+        clear=lambda: postgres.clear_after_crash(data),
     )
     children.push_async_callback(database.stop, _STOP_POSTGRES)
     await database.start()

@@ -81,11 +81,8 @@ def _alone(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _status(dsn: str, folder: Path) -> Status:
-    connection = await _connect(dsn)
-    try:
+    async with _session(dsn, locked=False) as connection:
         return await _compare(connection, folder)
-    finally:
-        await connection.close()
 
 
 async def apply(dsn: str, folder: Path = MIGRATIONS) -> tuple[str, ...]:
@@ -94,7 +91,7 @@ async def apply(dsn: str, folder: Path = MIGRATIONS) -> tuple[str, ...]:
     Raises `MigrationRefused` for an unreachable database, a schema from the future or a file that fails; the files
     before that one stay applied.
     """
-    async with _locked(dsn) as connection:
+    async with _session(dsn, locked=True) as connection:
         before = await _compare(connection, folder)
         before.require_known()
         if before.pending:
@@ -103,7 +100,7 @@ async def apply(dsn: str, folder: Path = MIGRATIONS) -> tuple[str, ...]:
 
 
 async def _down(dsn: str, folder: Path) -> str | None:
-    async with _locked(dsn) as connection:
+    async with _session(dsn, locked=True) as connection:
         before = await _compare(connection, folder)
         before.require_known()
         if not before.applied:
@@ -113,11 +110,14 @@ async def _down(dsn: str, folder: Path) -> str | None:
 
 
 @asynccontextmanager
-async def _locked(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+async def _session(dsn: str, *, locked: bool) -> AsyncIterator[asyncpg.Connection]:
     connection = await _connect(dsn)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        if locked:
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         yield connection
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise MigrationRefused(f"The database failed meanwhile: {_without_password(str(error), dsn)}") from None
     finally:
         await connection.close()
 
