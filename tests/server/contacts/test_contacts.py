@@ -196,12 +196,13 @@ async def test_writing_to_nobody(here: Gate, alice: Caller, admin: Admin) -> Non
 
 @pytest.mark.parametrize("aspect", ["see_last_seen", "see_presence"])
 @pytest.mark.parametrize(
-    ("audience", "in_book", "sees"),
+    "case",
     [("everyone", False, True), ("contacts", False, False), ("contacts", True, True), ("nobody", True, False)],
 )
 async def test_r_045_times_and_presence_are_shown_to_whom_the_person_wants(
-    here: Gate, alice: Caller, bob: Caller, aspect: Aspect, audience: Audience, in_book: bool, sees: bool
+    here: Gate, alice: Caller, bob: Caller, aspect: Aspect, case: tuple[Audience, bool, bool]
 ) -> None:
+    audience, in_book, sees = case
     await set_privacy(here, alice, **{aspect: audience})  # type: ignore[arg-type] # a key of Privacy
     if in_book:
         await contacts.add(here.db, alice, bob.account, None)
