@@ -1,7 +1,7 @@
 """ML-KEM-768 encapsulation (FIPS 203) in two halves, which no library offers.
 
 The first half of the ciphertext needs of the public key t || rho only rho and the key's hash, the header; the
-second half needs t. Both halves derive their noise from the 32-byte message m, to be kept in between. Key
+second half needs t. Both halves derive their noise from the 32 random bytes m, to be kept in between. Key
 generation and decapsulation are whole and native (`primitives`). This module's time depends on its secrets.
 """
 
@@ -45,10 +45,10 @@ def check_vector(header: bytes, vector: bytes) -> None:
     unpack_reduced(vector)
 
 
-def encapsulate_first(header: bytes, message: bytes) -> tuple[bytes, bytes]:
+def encapsulate_first(header: bytes, m: bytes) -> tuple[bytes, bytes]:
     """ct1 (the compressed vector u) and the shared secret, 32 bytes."""
     rho, key_hash = header[:32], header[32:]
-    secret, seed = _secret_and_seed(message, key_hash)
+    secret, seed = _secret_and_seed(m, key_hash)
     y = _noise_vector(seed)
     columns = ([sample_uniform(rho, row, column) for row in range(RANK)] for column in range(RANK))
     u = (
@@ -57,18 +57,18 @@ def encapsulate_first(header: bytes, message: bytes) -> tuple[bytes, bytes]:
     return b"".join(pack_compressed(polynomial, _U_BITS) for polynomial in u), secret
 
 
-def encapsulate_second(header: bytes, message: bytes, vector: bytes) -> bytes:
+def encapsulate_second(header: bytes, m: bytes, vector: bytes) -> bytes:
     """ct2 (the compressed polynomial v); InvalidMessage if t is not reduced."""
-    _, seed = _secret_and_seed(message, header[32:])
+    _, seed = _secret_and_seed(m, header[32:])
     t = unpack_reduced(vector)
-    bits = int.from_bytes(message, "little")
+    bits = int.from_bytes(m, "little")
     encoded: Polynomial = [1665 * (bits >> position & 1) for position in range(256)]
     noise = add(_noise(seed, 2 * RANK), encoded)
     return pack_compressed(add(inverse_ntt(inner_product(t, _noise_vector(seed))), noise), _V_BITS)
 
 
-def _secret_and_seed(message: bytes, key_hash: bytes) -> tuple[bytes, bytes]:
-    both = sha3_512(message + key_hash)
+def _secret_and_seed(m: bytes, key_hash: bytes) -> tuple[bytes, bytes]:
+    both = sha3_512(m + key_hash)
     return both[:32], both[32:]
 
 

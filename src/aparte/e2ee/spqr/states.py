@@ -25,7 +25,7 @@ from aparte.e2ee.spqr.record import Bytes32, Epoch, Record
 
 _HEADER_AND_MAC_BYTES = mlkem_split.HEADER_BYTES + MAC_BYTES
 _CT2_AND_MAC_BYTES = mlkem_split.CT2_BYTES + MAC_BYTES
-_MESSAGE_BYTES = 32
+_M_BYTES = 32
 
 _Seed = Annotated[bytes, msgspec.Meta(min_length=MLKEM_SEED_BYTES, max_length=MLKEM_SEED_BYTES)]
 _Header = Annotated[bytes, msgspec.Meta(min_length=mlkem_split.HEADER_BYTES, max_length=mlkem_split.HEADER_BYTES)]
@@ -195,12 +195,12 @@ class HeaderReceived(_InEpoch, frozen=True, tag=7):
 
     def send(self, random: Random) -> Sent:
         """The first half of the encapsulation, which makes the epoch's secret; send the first piece of ct1."""
-        seed = random(_MESSAGE_BYTES)
-        ct1, shared_secret = mlkem_split.encapsulate_first(self.header, seed)
+        m = random(_M_BYTES)
+        ct1, shared_secret = mlkem_split.encapsulate_first(self.header, m)
         secret = epoch_secret(self.epoch, shared_secret)
         vector = Decoder(mlkem_split.VECTOR_BYTES)
         authenticator = self.authenticator.update(self.epoch, secret)
-        state = Ct1Sampled(self.epoch, authenticator, self.header, seed, Encoder(ct1), vector)
+        state = Ct1Sampled(self.epoch, authenticator, self.header, m, Encoder(ct1), vector)
         return replace(state.send(random), secret=secret)
 
     def receive(self, _message: Message) -> Received:
@@ -210,12 +210,12 @@ class HeaderReceived(_InEpoch, frozen=True, tag=7):
 
 class _HalfEncapsulated(_InEpoch, frozen=True):
     header: _Header
-    seed: Bytes32
+    m: Bytes32
     ct1: Encoder
 
     def _encapsulate_rest(self, vector: bytes) -> Received:
         """The second half, once the vector is known to be the announced one and ct1 to have arrived."""
-        ct2 = mlkem_split.encapsulate_second(self.header, self.seed, vector)
+        ct2 = mlkem_split.encapsulate_second(self.header, self.m, vector)
         mac = self.authenticator.ciphertext_mac(self.epoch, self.ct1.data + ct2)
         return Received(Ct2Sampled(self.epoch, self.authenticator, Encoder(ct2 + mac)))
 
@@ -241,7 +241,7 @@ class Ct1Sampled(_HalfEncapsulated, frozen=True, tag=8):
         chunk = message.chunk_of(Kind.EK, Kind.EK_ACK)
         if chunk is None:
             return Received(self)
-        known = (self.epoch, self.authenticator, self.header, self.seed, self.ct1)
+        known = (self.epoch, self.authenticator, self.header, self.m, self.ct1)
         if message.kind is Kind.EK_ACK:
             return Ct1Acknowledged(*known, self.vector).receive(message)
         vector = self.vector.add(chunk)
