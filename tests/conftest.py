@@ -53,3 +53,11 @@ async def world(server: Aparte) -> AsyncIterator[people.World]:
     """People's way to the server of the run."""
     async with people.world(server.url) as here:
         yield here
+
+
+@pytest.fixture
+async def server_admin(server: Aparte) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of the maintenance role to the database of the server of the run."""
+    connection = await asyncpg.connect(server.admin_dsn, ssl=False)
+    yield connection
+    await connection.close()

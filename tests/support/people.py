@@ -175,6 +175,12 @@ class Gateway:
                 self._news.clear()
                 await self._news.wait()
 
+    async def closing(self, seconds: float = 5) -> int | None:
+        """Wait until the server has closed; returns the close code."""
+        assert self._reading is not None
+        await asyncio.wait_for(asyncio.shield(self._reading), seconds)
+        return self.close_code
+
     async def entry(self, conversation: str, seconds: float = 10) -> dict[str, Any]:
         """Wait for the next live entry of a conversation."""
         frame = await self.wait(lambda f: f["type"] == "entry" and str(f["conversation"]) == conversation, seconds)

@@ -82,6 +82,13 @@ class Aparte:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def admin_dsn(self) -> str:
+        """The maintenance role's way to the database of this server, off a worker's environment."""
+        environment = Path(f"/proc/{self.children('aparte.server')[0]}/environ").read_bytes().split(b"\0")
+        (found,) = [e for e in environment if e.startswith(b"DATABASE_ADMIN_URL=")]
+        return found.partition(b"=")[2].decode()
+
     def children(self, what: str) -> list[int]:
         """Process ids of the supervisor's children whose command line contains `what`."""
         found = []
