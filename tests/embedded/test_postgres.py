@@ -26,10 +26,10 @@ def closed_folder(tmp_path: Path) -> Path:
     return path
 
 
-async def fetch(dsn: str, query: str) -> object:
+async def fetch(dsn: str, query: str, *values: object) -> object:
     connection = await asyncpg.connect(dsn)
     try:
-        return await connection.fetchval(query)
+        return await connection.fetchval(query, *values)
     finally:
         await connection.close()
 
@@ -88,16 +88,17 @@ async def test_the_service_logs_in_with_its_group_s_rights_and_a_new_password_re
             await fetch(earlier, "SELECT 1")
 
 
-async def test_the_log_tells_of_failures_without_content(tmp_path: Path) -> None:
+async def test_the_log_tells_of_failures_and_slowness_without_content(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with postgres.running(data) as where:
         await fetch(where.admin_dsn, "CREATE TABLE words (word text UNIQUE)")
         await fetch(where.admin_dsn, "INSERT INTO words VALUES ('confidential')")
         with pytest.raises(asyncpg.UniqueViolationError):
             await fetch(where.admin_dsn, "INSERT INTO words VALUES ('confidential')")
-        await fetch(where.admin_dsn, "SELECT 'confidential', pg_sleep(0.0)")
+        await fetch(where.admin_dsn, "SELECT $1::text FROM pg_sleep(0.6)", "confidential")
     log = (data / "logs" / "postgres.log").read_text()
     assert "duplicate key value" in log
+    assert "SELECT $1::text FROM pg_sleep" in log
     assert "confidential" not in log
 
 

@@ -61,6 +61,13 @@ def test_serve_names_the_settings_it_misses() -> None:
     )
 
 
+def test_the_command_line_does_without_the_server_s_packages_until_it_hosts() -> None:
+    code = (
+        "import sys, aparte.cli.main; sys.exit(len({'asyncpg', 'aparte.embedded', 'aparte.server'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_migrate_without_an_address_says_where_to_find_one() -> None:
     refused = aparte({"DATABASE_ADMIN_URL": ""}, "migrate", "up")
     assert refused.returncode == 1
