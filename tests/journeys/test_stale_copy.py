@@ -1,0 +1,178 @@
+"""A stale copy + entries + account state = a fresh fetch, after every action. One generic test, and random lives.
+
+Whoever adds a kind of entry adds its action here; `test_every_kind_of_entry_has_its_action` says so otherwise.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from aparte.client.core.view import View, replay, view_of
+from aparte.wire import kinds
+from aparte.wire.accounts import StatePage
+from aparte.wire.conversations import Conversation, MemberPage
+from aparte.wire.messages import EntryPage, MessagePage
+from tests.support.people import Device, Problem, World
+
+
+class Life:
+    """A room with three people in it; bob keeps a copy, the others and bob's phone act."""
+
+    def __init__(self, owner: Device, bob: Device, phone: Device, carol: Device, room: str) -> None:
+        self.owner, self.bob, self.phone, self.carol, self.room = owner, bob, phone, carol, room
+        self.rng = random.Random(room)
+
+    async def ask(self, path: str, wanted: Any, **params: Any) -> Any:
+        """GET something as bob, typed."""
+        return msgspec.convert(await self.bob.get(path, **params), wanted)
+
+    async def fresh(self) -> View:
+        """Fetch everything anew."""
+        at = f"/conversations/{self.room}"
+        conversation = await self.ask(at, Conversation)
+        members = await self.ask(f"{at}/members", MemberPage)
+        messages, page = [], await self.ask(f"{at}/messages", MessagePage, limit=100, tombstones=True)
+        messages += page.messages
+        while page.older:
+            page = await self.ask(f"{at}/messages", MessagePage, limit=100, tombstones=True, before=page.older)
+            messages += page.messages
+        return view_of(conversation, members.members, messages)
+
+    async def caught_up(self, stale: View) -> View:
+        """Bring a stale copy up to date by entries and account state."""
+        page = EntryPage([], more=True)
+        while page.more:
+            page = await self.ask(f"/conversations/{self.room}/entries", EntryPage, after=stale.at.id, limit=7)
+            stale = replay(stale, page.entries)
+        state = await self.ask("/account/state", StatePage)
+        prefix = f"hidden:{self.room}:"
+        hidden = {UUID(item.key.removeprefix(prefix)) for item in state.items if item.key.startswith(prefix)}
+        shown = {key: message for key, message in stale.messages.items() if key not in hidden}
+        return replace(stale, messages=shown)
+
+    async def a_message(self, *, of: Device | None = None, deleted: bool = False) -> str:
+        """Some message that is there (or deleted), said before if there is none."""
+        view = await self.fresh()
+        fitting = [
+            m
+            for m in view.messages.values()
+            if (m.deleted_at is not None) == deleted and (of is None or str(m.account) == of.account)
+        ]
+        if fitting:
+            return str(self.rng.choice(fitting).id)
+        said = await (of or self.carol).send(self.room, f"made up {uuid4().hex[:6]}")
+        if deleted:
+            await remove(self, str(said["id"]))
+        return str(said["id"])
+
+
+async def remove(life: Life, message: str) -> None:
+    """Delete for everyone."""
+    await life.owner.call("DELETE", f"/conversations/{life.room}/messages/{message}", client_message_id=uuid4())
+
+
+async def say(life: Life) -> None:
+    await life.carol.send(life.room, f"words {uuid4().hex[:6]}", metadata={"n": life.rng.randrange(9)})
+
+
+async def say_from_my_phone(life: Life) -> None:
+    await life.phone.send(life.room, "from my phone")
+
+
+async def edit(life: Life) -> None:
+    message = await life.a_message(of=life.carol)
+    body = {"client_message_id": str(uuid4()), "content": {"text": f"edited {uuid4().hex[:6]}", "format": "markdown"}}
+    await life.carol.call("PATCH", f"/conversations/{life.room}/messages/{message}", body)
+
+
+async def delete(life: Life) -> None:
+    await remove(life, await life.a_message())
+
+
+async def restore(life: Life) -> None:
+    message = await life.a_message(deleted=True)
+    path = f"/conversations/{life.room}/messages/{message}/restore"
+    await life.owner.post(path, {"client_message_id": str(uuid4())})
+
+
+async def hide(life: Life) -> None:
+    message = await life.a_message()
+    await life.phone.call("DELETE", f"/conversations/{life.room}/messages/{message}", scope="me")
+
+
+async def profile(life: Life) -> None:
+    await life.owner.call("PATCH", f"/conversations/{life.room}", {"topic": f"topic {uuid4().hex[:6]}"})
+
+
+async def leave_and_join(life: Life) -> None:
+    await life.carol.post(f"/conversations/{life.room}/leave")
+    await life.carol.join(life.room)
+
+
+async def put_out_and_back(life: Life) -> None:
+    await life.owner.call("DELETE", f"/conversations/{life.room}/members/{life.carol.account}")
+    await life.carol.join(life.room)
+
+
+async def role(life: Life) -> None:
+    wanted = life.rng.choice(["member", "moderator", "admin"])
+    await life.owner.call("PATCH", f"/conversations/{life.room}/members/{life.bob.account}", {"role": wanted})
+
+
+ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
+    say: {kinds.MESSAGE},
+    say_from_my_phone: {kinds.MESSAGE},
+    edit: {kinds.EDIT},
+    delete: {kinds.DELETION},
+    restore: {kinds.DELETION},
+    hide: set(),
+    profile: {kinds.PROFILE},
+    leave_and_join: {kinds.LEFT, kinds.JOINED},
+    put_out_and_back: {kinds.REMOVED, kinds.JOINED},
+    role: {kinds.ROLE},
+}
+
+
+@pytest.fixture
+async def life(world: World) -> Life:
+    """A room in which something has happened already."""
+    owner, bob, carol = [await world.register(name) for name in ("owner", "bob", "carol")]
+    phone = await world.log_in(bob)
+    room = await owner.room()
+    await bob.join(room)
+    await carol.join(room)
+    for n in range(3):
+        await carol.send(room, f"before {n}")
+    return Life(owner, bob, phone, carol, room)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+async def test_a_stale_copy_catches_up_to_a_fresh_fetch(life: Life, action: Callable[[Life], Awaitable[None]]) -> None:
+    stale = await life.fresh()
+    await action(life)
+    assert await life.caught_up(stale) == await life.fresh()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_copy_of_any_age_catches_up(life: Life, seed: int) -> None:
+    rng = random.Random(seed)
+    copies = [View(UUID(life.room)), await life.fresh()]  # type: ignore[arg-type]
+    for _ in range(12):
+        try:
+            await rng.choice(list(ACTIONS))(life)
+        except Problem as problem:
+            assert problem.code == "gone"  # noqa: PT017 - deleted in between, as in life
+        copies.append(await life.fresh())
+    now = await life.fresh()
+    for copy in copies:
+        assert await life.caught_up(copy) == now
+
+
+def test_every_kind_of_entry_has_its_action() -> None:
+    covered = set().union(*ACTIONS.values()) | {kinds.CREATED}
+    assert covered == set(kinds.KINDS)

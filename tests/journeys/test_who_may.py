@@ -1,0 +1,172 @@
+"""Every route of a conversation × everybody who may come: the table of who gets what.
+
+The accident it prevents is the commonest hole of chat servers: a right checked on create and forgotten on edit, on a
+receipt, on a page, at the second door. A new route without a row here fails.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.people import Device, Problem, World
+
+CONVERSATION = "/api/v1/conversations/{conversation}"
+MESSAGE = CONVERSATION + "/messages/{message}"
+OWN = "own"
+"""The message is the caller's own, where the route changes one."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, and the role in the room that it takes: `member`, `moderator`, `admin`; `anyone` for joining."""
+
+    method: str
+    path: str
+    takes: str
+    body: Any = None
+    writes: bool = True
+
+
+def content() -> dict[str, Any]:
+    """A new message."""
+    return {"client_message_id": str(uuid4()), "content": {"text": "words"}}
+
+
+CASES = [
+    Case("GET", CONVERSATION, "member", writes=False),
+    Case("PATCH", CONVERSATION, "admin", {"topic": "new"}),
+    Case("POST", CONVERSATION + "/join", "anyone"),
+    Case("POST", CONVERSATION + "/leave", "member", writes=False),
+    Case("GET", CONVERSATION + "/members", "member", writes=False),
+    Case("PATCH", CONVERSATION + "/members/{account}", "admin", {"role": "moderator"}),
+    Case("DELETE", CONVERSATION + "/members/{account}", "moderator"),
+    Case("POST", CONVERSATION + "/messages", "member", content()),
+    Case("GET", CONVERSATION + "/messages", "member", writes=False),
+    Case("GET", CONVERSATION + "/entries", "member", writes=False),
+    Case("POST", CONVERSATION + "/read", "member", {"up_to": {"seq": 1, "id": "{message}"}}, writes=False),
+    Case("POST", CONVERSATION + "/delivered", "member", {"up_to": {"seq": 1, "id": "{message}"}}, writes=False),
+    Case("GET", MESSAGE, "member", writes=False),
+    Case("PATCH", MESSAGE, "author", content()),
+    Case("DELETE", MESSAGE, "moderator"),
+    Case("POST", MESSAGE + "/restore", "moderator", {"client_message_id": str(uuid4())}),
+    Case("GET", MESSAGE + "/history", "member", writes=False),
+    Case("GET", MESSAGE + "/receipts", "member", writes=False),
+]
+RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
+PEOPLE = ["outsider", "ex-member", "removed", "guest", "member", "moderator", "admin", "platform admin"]
+
+
+@dataclass
+class Scene:
+    """A room, an ordinary member's message in it, and the person who asks."""
+
+    room: str
+    message: str
+    victim: Device
+    asker: Device
+
+
+@pytest.fixture
+async def scenes(world: World, server_admin: Any) -> Any:
+    """Sets a scene for one kind of asker."""
+
+    async def scene(who: str) -> Scene:
+        owner, victim, asker = [await world.register(name) for name in ("owner", "victim", "asker")]
+        room = await owner.room()
+        await victim.join(room)
+        said = await victim.send(room, "said before")
+        if who not in {"outsider", "platform admin"}:
+            await asker.join(room)
+        if who == "ex-member":
+            await asker.post(f"/conversations/{room}/leave")
+        if who == "removed":
+            await owner.call("DELETE", f"/conversations/{room}/members/{asker.account}")
+        if who in {"moderator", "admin"}:
+            await owner.call("PATCH", f"/conversations/{room}/members/{asker.account}", {"role": who})
+        if who == "guest":
+            await server_admin.execute("UPDATE accounts SET role = 'guest' WHERE account_id = $1", asker.account)
+        if who == "platform admin":
+            await server_admin.execute("UPDATE accounts SET role = 'admin' WHERE account_id = $1", asker.account)
+        return Scene(room, said["id"], victim, asker)
+
+    return scene
+
+
+def expected(case: Case, who: str) -> str:
+    """What this asker must get: `done`, or an error code."""
+    is_member = who in {"member", "moderator", "admin", "guest"}
+    if case.takes == "anyone":
+        return "forbidden" if who == "guest" else "done"
+    if not is_member:
+        return "not_member"
+    if case.takes == "author" or (who == "guest" and case.writes):
+        return "forbidden"
+    rank = RANK["member" if who == "guest" else who]
+    return "done" if rank >= RANK[case.takes] else "forbidden"
+
+
+def filled(value: Any, scene: Scene) -> Any:
+    """Put ids into a path or body."""
+    if isinstance(value, str):
+        places = {"conversation": scene.room, "message": scene.message, "account": scene.victim.account}
+        for name, place in places.items():
+            value = value.replace("{" + name + "}", place)
+        return value
+    return {k: filled(v, scene) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.method} {c.path.removeprefix('/api/v1')}")
+async def test_everybody_gets_what_is_theirs_and_nothing_else(scenes: Any, case: Case, who: str) -> None:
+    scene = await scenes(who)
+    path = filled(case.path, scene).removeprefix("/api/v1")
+    params = {"client_message_id": uuid4()} if case.method == "DELETE" and "messages" in path else {}
+    try:
+        await scene.asker.call(case.method, path, filled(case.body, scene), **params)
+        outcome = "done"
+    except Problem as problem:
+        outcome = problem.code
+        told = str(problem.body)
+    else:
+        told = ""
+    assert "said before" not in told
+    if case.path.endswith("/restore") and expected(case, who) == "done":
+        assert outcome == "invalid"  # allowed to ask; the message is not deleted
+    else:
+        assert outcome == expected(case, who)
+
+
+async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
+    async with world.http.get(f"{world.url}/api/openapi.json") as response:
+        document = await response.json()
+    routes = {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method in methods
+        if "{conversation}" in path
+    }
+    assert routes == {(case.method, case.path) for case in CASES}
+
+
+@pytest.mark.parametrize("who", ["outsider", "ex-member", "removed"])
+async def test_the_gateway_is_no_second_door_with_a_weaker_lock(scenes: Any, who: str) -> None:
+    scene = await scenes(who)
+    room, message = scene.room, scene.message
+    key = str(uuid4())
+    async with scene.asker.gateway() as here:
+        for frame in (
+            {"kind": "entries"},
+            {"kind": "send", "message": content()},
+            {"kind": "edit", "message": message, "change": content()},
+            {"kind": "delete", "message": message, "client_message_id": key},
+            {"kind": "delete", "message": message, "client_message_id": key, "scope": "me"},
+            {"kind": "restore", "message": message, "client_message_id": key},
+        ):
+            answer = await here.ask(conversation=room, **frame)
+            assert answer.get("code") == "not_member", frame
+        await scene.victim.send(room, "not for you")
+        heads = await here.ask("changes")
+        assert room not in {head["conversation"] for head in heads["heads"]}
+        assert not [f for f in here.frames if f["type"] == "entry"]
