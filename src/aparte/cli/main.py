@@ -3,12 +3,13 @@
 import typer
 
 from aparte import __version__
-from aparte.cli import hosting
+from aparte.cli import bench, hosting
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 hosting.register(app)
+bench.register(app)
 
 
 @app.callback()

@@ -1,0 +1,164 @@
+"""`aparte bench room|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
+
+Several may be named in one command: `aparte bench room idle`. The packages that measure are imported inside the
+commands: whoever installs only the client may lack some of them.
+"""
+
+# ruff: noqa: PLC0415 - see above
+# ruff: noqa: PLR0913 - typer reads the options of a command off its parameters
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from aparte.bench.report import Section
+    from aparte.bench.server import Server, Wanted
+
+Url = Annotated[str, typer.Option("--server", help="Measure this server, not one of our own; its limits apply.")]
+Seconds = Annotated[float, typer.Option(help="How long to measure.", min=0.1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Workers = Annotated[int, typer.Option(help="Server processes of our own server.", min=1, max=256)]
+Folder = Annotated[Path | None, typer.Option(help="Where our own server keeps its data meanwhile: choose the disk.")]
+SlowFlush = Annotated[
+    float, typer.Option(help="Milliseconds to add to each flush of our own database.", min=0, max=100)
+]
+MessagePack = Annotated[bool, typer.Option("--msgpack", help="Speak MessagePack on the gateway, not JSON.")]
+
+measurements = typer.Typer(no_args_is_help=True, chain=True, help="Measure a real server.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `bench` to the command line."""
+    app.add_typer(measurements, name="bench")
+
+
+@measurements.command()
+def room(
+    *,
+    server: Url = "",
+    seconds: Seconds = 10,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    folder: Folder = None,
+    slow_flush: SlowFlush = 0,
+    msgpack: MessagePack = False,
+    devices: Annotated[int, typer.Option(help="Devices that are connected.", min=2, max=4096)] = 200,
+    members: Annotated[int, typer.Option(help="Devices in each room; 2 is one to one.", min=2, max=1000)] = 2,
+    memberships: Annotated[int, typer.Option(help="Silent rooms each device is in besides.", min=0, max=100)] = 0,
+    senders: Annotated[int, typer.Option(help="How many devices send; 0 is all.", min=0)] = 0,
+    window: Annotated[int, typer.Option(help="Messages under way for each sender.", min=1, max=1000)] = 1,
+    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: window.", min=0)] = 0,
+    floor: Annotated[float, typer.Option(help="Seconds to measure a bare relay; 0 is not at all.", min=0)] = 3,
+) -> None:
+    """Measure messages and deliveries a second, and how long they take."""
+    from aparte.bench import room as measured
+    from aparte.bench.load import Drive
+
+    drive = Drive(seconds=seconds, warm_up=min(2.0, seconds), window=window, rate=rate, senders=senders)
+    options = measured.Options(
+        devices=devices,
+        members=members,
+        memberships=memberships,
+        drive=drive,
+        encoding="msgpack" if msgpack else "json",
+        floor_seconds=floor,
+    )
+    _run("room", lambda at: measured.run(at, options), _wanted(server, workers, folder, slow_flush), as_json=as_json)
+
+
+@measurements.command()
+def idle(
+    *,
+    server: Url = "",
+    seconds: Seconds = 25,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    connections: Annotated[int, typer.Option(help="Connections in the end.", min=1)] = 10_000,
+    first: Annotated[int, typer.Option(help="Connections of the first step.", min=1)] = 1_000,
+) -> None:
+    """Measure the memory of connections that say nothing."""
+    from aparte.bench import idle as measured
+
+    options = measured.Options(connections=connections, first=first, seconds=seconds)
+    _run("idle", lambda at: measured.run(at, options), _wanted(server, workers), as_json=as_json)
+
+
+@measurements.command()
+def history(
+    *,
+    server: Url = "",
+    seconds: Seconds = 5,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    messages: Annotated[int, typer.Option(help="Messages in the room.", min=200)] = 20_000,
+    connections: Annotated[int, typer.Option(help="Connections that ask at once.", min=1, max=1000)] = 8,
+) -> None:
+    """Measure pages of 50 messages a second."""
+    from aparte.bench import history as measured
+
+    options = measured.Options(messages=messages, connections=connections, seconds=seconds)
+    _run("history", lambda at: measured.run(at, options), _wanted(server, workers), as_json=as_json)
+
+
+@measurements.command()
+def catchup(
+    *,
+    server: Url = "",
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    messages: Annotated[int, typer.Option(help="Messages that were missed.", min=1)] = 100_000,
+    msgpack: MessagePack = False,
+) -> None:
+    """Measure how fast a device catches up that was away."""
+    from aparte.bench import catchup as measured
+
+    options = measured.Options(messages=messages, encoding="msgpack" if msgpack else "json")
+    _run("catchup", lambda at: measured.run(at, options), _wanted(server, workers), as_json=as_json)
+
+
+@measurements.command()
+def e2ee(rounds: Annotated[int, typer.Option(help="Messages of each kind.", min=1)] = 500) -> None:
+    """Measure the cryptography alone, without a server."""
+    from aparte.bench import e2ee as measured
+
+    measured.run(rounds)
+
+
+def _wanted(url: str, workers: int, folder: Path | None = None, slow_flush: float = 0) -> "Wanted":
+    from aparte.bench.server import Wanted
+
+    if url and (workers != 1 or folder or slow_flush):
+        _refuse("--workers, --folder and --slow-flush are for a server of our own, not for --server.")
+    return Wanted(url=url, workers=workers, folder=folder, slow_flush_ms=slow_flush)
+
+
+def _run(
+    what: str, measure: "Callable[[Server], Awaitable[list[Section]]]", wanted: "Wanted", *, as_json: bool
+) -> None:
+    """Measure and print; what stops it is one sentence and exit code 1."""
+    try:
+        import uvloop
+
+        from aparte.bench import machine, report
+        from aparte.bench import server as servers
+        from aparte.bench.websocket import UnexpectedAnswer
+    except ModuleNotFoundError as error:
+        _refuse(f"The package {error.name} is missing: install 'aparte[server,embedded]'.")
+
+    async def work() -> report.Report:
+        async with servers.serving(wanted) as server:
+            facts = await machine.facts(server)
+            return report.written(what, facts, await measure(server))
+
+    try:
+        report.show(uvloop.run(work()), as_json=as_json)
+    except (UnexpectedAnswer, OSError, TimeoutError, ValueError) as error:
+        _refuse(f"It could not be measured: {error or type(error).__name__}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)
