@@ -1,0 +1,42 @@
+"""The Python SDK of Aparté: every public name is here, none is deeper.
+
+    async with Client.open("alice") as me:
+        await me.send("#lounge", "salut")
+        async for message in me.messages():
+            print(message.sender, message.text)
+
+`docs/sdk.md` shows the rest. From the top down: `client` has the verbs, `opening` gets from a name to a client;
+`outbox`, `gateway` and `stream` send, follow and hand out; `session` asks in the profile's name; `api` is the server's
+REST interface; `core` decides without IO; `store` and `transport` are the IO.
+"""
+
+from aparte.client.client import Client
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn, TimeOver, Unreachable
+from aparte.client.model import Credentials, Member, Message, Room, Unsent
+from aparte.client.opening import DEFAULT_SERVER, Place
+from aparte.client.stream import MessageStream
+from aparte.client.words import describe, language_of
+from aparte.wire.accounts import Account, Device
+from aparte.wire.messages import Sent
+
+__all__ = [
+    "DEFAULT_SERVER",
+    "Account",
+    "Client",
+    "ClientError",
+    "Credentials",
+    "Device",
+    "KeyRefused",
+    "Member",
+    "Message",
+    "MessageStream",
+    "NotSignedIn",
+    "Place",
+    "Room",
+    "Sent",
+    "TimeOver",
+    "Unreachable",
+    "Unsent",
+    "describe",
+    "language_of",
+]

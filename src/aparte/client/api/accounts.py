@@ -1,0 +1,137 @@
+"""Accounts, sessions and devices: becoming somebody, being somebody, and the names of others."""
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+from aparte.client import local_log
+from aparte.client.core.retry import is_transient
+from aparte.client.errors import ClientError, NotSignedIn
+from aparte.client.model import Credentials
+from aparte.client.session import Nothing, Session
+from aparte.client.store import people, profile
+from aparte.client.transport.http import Request
+from aparte.wire import limits
+from aparte.wire.accounts import Account, Device, DeviceList, LogIn, NewDevice, Person, PersonPage, Register, Tokens
+from aparte.wire.codec import to_json
+from aparte.wire.ids import AccountId, DeviceId
+
+
+async def register(session: Session, who: Credentials, email: str | None, display_name: str | None) -> None:
+    """Make an account with this profile as its first device.
+
+    Both ids are kept before the server is asked: asking again after a lost answer is the same registration.
+    """
+    row = begin(session, who.username, fresh_account=True)
+    body = Register(
+        account_id=row.account,
+        device=NewDevice(row.device, who.device_name),
+        username=who.username,
+        password=who.password,
+        email=email,
+        display_name=display_name,
+    )
+    await sign_in(session, Request("POST", "/accounts", to_json(body)))
+
+
+async def log_in(session: Session, who: Credentials) -> None:
+    """Sign in with this profile as a device of the account; one that was signed in before stays the same device."""
+    row = begin(session, who.username, fresh_account=False)
+    body = LogIn(login=who.username, password=who.password, device=NewDevice(row.device, who.device_name))
+    try:
+        await sign_in(session, Request("POST", "/sessions", to_json(body)))
+    except ClientError as error:
+        if error.code == "device_exists":
+            raise ClientError("profile_in_use", row.username) from None
+        raise
+
+
+def begin(session: Session, username: str, *, fresh_account: bool) -> profile.ProfileRow:
+    """Write down who this profile asks to be. Raises ClientError `profile_in_use` if it is somebody else's."""
+    with session.store.transaction() as tx:
+        row = profile.select_profile(tx)
+        if row is not None and row.is_confirmed:
+            if fresh_account:
+                raise ClientError("profile_in_use", row.username)
+            profile.update_server(tx, session.http.server)
+            return row
+        is_repeat = row is not None and row.username == username and row.server == session.http.server
+        account = row.account if row is not None and is_repeat else AccountId(uuid4())
+        device = row.device if row is not None else DeviceId(uuid4())
+        profile.upsert_profile(tx, session.http.server, account, device, username)
+        row = profile.select_profile(tx)
+        assert row is not None  # noqa: S101 - just written
+        return row
+
+
+async def sign_in(session: Session, request: Request) -> None:
+    """Ask for tokens and keep them, with who the server says this is. Raises ClientError `profile_in_use`."""
+    tokens = await session.call(request, Tokens, signed_in=False)
+    with session.store.transaction() as tx:
+        row = profile.select_profile(tx)
+        assert row is not None  # noqa: S101 - `begin` wrote it
+        if row.is_confirmed and row.account != tokens.account_id:
+            raise ClientError("profile_in_use", row.username)
+        profile.upsert_tokens(tx, tokens)
+    account = await me(session)
+    with session.store.transaction() as tx:
+        profile.update_confirmed(tx, account.id, account.username)
+
+
+async def log_out(session: Session) -> None:
+    """End the session at the server and forget the tokens; what the profile has stored stays."""
+    try:
+        await session.call(Request("DELETE", "/sessions/current"), Nothing)
+    except NotSignedIn as error:
+        if error.code == "not_signed_in":
+            raise
+    session.sign_out()
+
+
+async def me(session: Session) -> Account:
+    """Read one's own account."""
+    return await session.call(Request("GET", "/accounts/me"), Account)
+
+
+async def devices(session: Session) -> list[Device]:
+    """List one's own devices."""
+    return (await session.call(Request("GET", "/devices"), DeviceList)).devices
+
+
+async def revoke_device(session: Session, device: DeviceId) -> None:
+    """Remove one of one's own devices; its session ends at once."""
+    await session.call(Request("DELETE", f"/devices/{device}"), Nothing)
+
+
+async def usernames(session: Session, accounts: Iterable[AccountId], patience: float) -> dict[AccountId, str]:
+    """Name accounts: from the store, else from the server. Those that are gone are left out.
+
+    While the server is in trouble, those that are not known are left out too.
+    """
+    wanted = set(accounts)
+    known = local_log.usernames(session.store, wanted)
+    missing = sorted(wanted - known.keys())
+    for start in range(0, len(missing), limits.PAGE_LIST):
+        ids = ",".join(str(account) for account in missing[start : start + limits.PAGE_LIST])
+        try:
+            page = await session.call(Request("GET", "/accounts", query={"ids": ids}), PersonPage, patience=patience)
+        except ClientError as error:
+            if not is_transient(error):
+                raise
+            break
+        local_log.keep_people(session.store, page.people)
+        known |= {person.id: person.username for person in page.people}
+    return known
+
+
+async def account_named(session: Session, username: str) -> AccountId:
+    """Find an account by its user name. Raises ClientError `no_such_member`."""
+    name = username.removeprefix("@")
+    with session.store.reading() as tx:
+        known = people.select_account(tx, name)
+    if known is not None:
+        return known
+    found: list[Person] = (await session.call(Request("GET", "/accounts", query={"username": name}), PersonPage)).people
+    if not found:
+        raise ClientError("no_such_member", username)
+    local_log.keep_people(session.store, found)
+    return found[0].id

@@ -1,0 +1,166 @@
+"""Rooms: finding them by name, coming and going, who is there, what they say of themselves."""
+
+import time
+from collections.abc import AsyncIterator
+
+from aparte.client import local_log
+from aparte.client.core.names import IdTarget, name_key, parse_target
+from aparte.client.errors import ClientError, Unreachable
+from aparte.client.session import Nothing, Session, decoded
+from aparte.client.store import conversations, profile
+from aparte.client.transport.http import Request
+from aparte.wire import limits
+from aparte.wire.codec import to_json
+from aparte.wire.content import Role
+from aparte.wire.conversations import (
+    Conversation,
+    ConversationChange,
+    ConversationPage,
+    DirectoryPage,
+    Member,
+    MemberPage,
+    NewConversation,
+    RoleChange,
+)
+from aparte.wire.ids import AccountId, ConversationId
+
+CHECKED_SECONDS = 30.0
+"""How long a name leads to the same room without asking again."""
+
+
+class Rooms:
+    """The rooms of the account, and how their names lead to them."""
+
+    def __init__(self, session: Session) -> None:
+        """Work in the name of a session."""
+        self._session = session
+        self._checked: dict[str, tuple[ConversationId, float]] = {}
+
+    async def resolve(self, target: str, *, offline: bool = False) -> ConversationId:
+        """Find the conversation that a target names. Raises ClientError `no_such_room`, `bad_target`.
+
+        A name that the store knows is checked with the server now and then, because rooms are renamed; with
+        `offline`, one that cannot be checked is taken from the store.
+        """
+        wanted = parse_target(target)
+        if isinstance(wanted, IdTarget):
+            return wanted.conversation
+        key, now = name_key(wanted.name), time.monotonic()
+        conversation, checked_at = self._checked.get(key, (None, 0.0))
+        if conversation is None or now - checked_at > CHECKED_SECONDS:
+            conversation = await self._find(wanted.name, offline=offline)
+            self._checked[key] = (conversation, now)
+        return conversation
+
+    async def start(self) -> None:
+        """On a profile that has just signed in: know the account's rooms, and listen from their heads on."""
+        if self._session.profile.is_started:
+            return
+        async for found in self.all():
+            local_log.keep(self._session.store, found, from_head=True)
+        with self._session.store.transaction() as tx:
+            profile.update_started(tx)
+
+    async def all(self) -> AsyncIterator[Conversation]:
+        """Give the account's conversations, newest activity first."""
+        query = {"limit": str(limits.PAGE_LIST)}
+        while True:
+            page = await self._session.call(Request("GET", "/conversations", query=query), ConversationPage)
+            for found in page.conversations:
+                yield found
+            if page.next is None:
+                return
+            query["before"] = str(page.next)
+
+    async def get(self, conversation: ConversationId, *, patience: float | None = None) -> Conversation:
+        """Read one of the account's conversations and keep what it says."""
+        request = Request("GET", f"/conversations/{conversation}")
+        found = await self._session.call(request, Conversation, patience=patience)
+        local_log.keep(self._session.store, found)
+        return found
+
+    async def create(self, name: str, topic: str, description: str) -> Conversation:
+        """Create a public room. If an answer was lost, the room that is there and mine is taken for it."""
+        body = to_json(NewConversation("room", name, topic, description))
+        request = Request("POST", "/conversations", body)
+        try:
+            made = decoded(await self._session.once(request), Conversation)
+        except Unreachable:
+            try:
+                made = await self._session.call(request, Conversation)
+            except ClientError as error:
+                if error.code != "name_taken":
+                    raise
+                made = await self._mine(name, error)
+        local_log.keep(self._session.store, made)
+        return made
+
+    async def change(self, conversation: ConversationId, wanted: ConversationChange) -> Conversation:
+        """Change what a room says of itself."""
+        request = Request("PATCH", f"/conversations/{conversation}", to_json(wanted))
+        found = await self._session.call(request, Conversation)
+        local_log.keep(self._session.store, found)
+        return found
+
+    async def join(self, conversation: ConversationId) -> Conversation:
+        """Enter a room; what is said from here on is listened to."""
+        found = await self._session.call(Request("POST", f"/conversations/{conversation}/join"), Conversation)
+        local_log.keep(self._session.store, found)
+        return found
+
+    async def leave(self, conversation: ConversationId) -> None:
+        """Leave a room; what is stored of it stays."""
+        await self._session.call(Request("POST", f"/conversations/{conversation}/leave"), Nothing)
+        local_log.leave(self._session.store, conversation)
+
+    async def members(self, conversation: ConversationId) -> list[Member]:
+        """List who is in a room."""
+        found: list[Member] = []
+        query = {"limit": str(limits.PAGE_LIST)}
+        while True:
+            request = Request("GET", f"/conversations/{conversation}/members", query=query)
+            page = await self._session.call(request, MemberPage)
+            found += page.members
+            if page.next is None:
+                local_log.keep_people(self._session.store, [member.person for member in found])
+                return found
+            query["after"] = str(page.next)
+
+    async def change_role(self, conversation: ConversationId, account: AccountId, role: Role) -> None:
+        """Give a member another role."""
+        path = f"/conversations/{conversation}/members/{account}"
+        await self._session.call(Request("PATCH", path, to_json(RoleChange(role))), Nothing)
+
+    async def remove(self, conversation: ConversationId, account: AccountId) -> None:
+        """Put a member out of a room."""
+        await self._session.call(Request("DELETE", f"/conversations/{conversation}/members/{account}"), Nothing)
+
+    async def _find(self, name: str, *, offline: bool) -> ConversationId:
+        with self._session.store.reading() as tx:
+            known = conversations.select_named(tx, name)
+        if known is not None:
+            try:
+                found = await self.get(known.conversation, patience=0 if offline else None)
+            except Unreachable:
+                if offline:
+                    return known.conversation
+                raise
+            except ClientError as error:
+                if error.code != "not_member":
+                    raise
+                local_log.leave(self._session.store, known.conversation)
+            else:
+                if name_key(found.name) == name_key(name):
+                    return found.id
+        page = await self._session.call(Request("GET", "/directory", query={"name": name}), DirectoryPage)
+        if not page.rooms:
+            raise ClientError("no_such_room", name)
+        return page.rooms[0].id
+
+    async def _mine(self, name: str, taken: ClientError) -> Conversation:
+        """Give the room of this name if it is the account's own; else it really is taken."""
+        account = self._session.profile.account
+        async for found in self.all():
+            if found.owner == account and name_key(found.name) == name_key(name):
+                return found
+        raise taken

@@ -1,0 +1,292 @@
+"""The SDK's one object: a profile that is open, and in verbs what a person can do with it."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from aparte.client.api import accounts, messages
+from aparte.client.api.conversations import Rooms
+from aparte.client.errors import ClientError, NotSignedIn, TimeOver
+from aparte.client.gateway import Gateway
+from aparte.client.model import (
+    Credentials,
+    Member,
+    Message,
+    Room,
+    Unsent,
+    member_of,
+    message_id,
+    rendered,
+    room_of,
+    unsent_of,
+)
+from aparte.client.opening import Place, logged_in, opened, place_of, registered
+from aparte.client.outbox import Outbox
+from aparte.client.sending import content_of, send_many
+from aparte.client.session import Session
+from aparte.client.store import state
+from aparte.client.stream import MessageStream
+from aparte.wire.accounts import Account, Device
+from aparte.wire.content import Format, Role
+from aparte.wire.conversations import ConversationChange
+from aparte.wire.frames import Typing
+from aparte.wire.ids import AccountId, DeviceId, EntryId, Position
+from aparte.wire.messages import Sent
+
+SEND_SECONDS = 60.0
+"""How long `send` tries before it leaves the message to the outbox."""
+NAMES_SECONDS = 5.0
+"""How long a message waits for its sender's name."""
+
+
+class Client:
+    """A profile at work: `async with Client.open("alice") as me`.
+
+    `target` is `"#room"` or a conversation's id; what fails raises ClientError with a code.
+    """
+
+    def __init__(self, session: Session) -> None:
+        """Work with an open session; use `Client.open`, `Client.register` or `Client.log_in` instead."""
+        self._session = session
+        self._rooms = Rooms(session)
+        self._outbox = Outbox(session)
+        self._gateway = Gateway(session, self._rooms, self._changed)
+        self._stream: MessageStream | None = None
+        self._line: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(cls, profile: Place | str) -> "AbstractAsyncContextManager[Client]":
+        """Open a profile that is signed in. Raises ClientError `no_profile`, `wrong_passphrase` …, NotSignedIn."""
+        return opened(cls, place_of(profile))
+
+    @classmethod
+    def register(
+        cls, profile: Place | str, who: Credentials, *, email: str | None = None, display_name: str | None = None
+    ) -> "AbstractAsyncContextManager[Client]":
+        """Make an account, with a new profile as its first device."""
+        return registered(cls, place_of(profile), who, email, display_name)
+
+    @classmethod
+    def log_in(cls, profile: Place | str, who: Credentials) -> "AbstractAsyncContextManager[Client]":
+        """Sign in with a new profile, or again with one that was signed in before."""
+        return logged_in(cls, place_of(profile), who)
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    async def send(
+        self, target: str, text: str, *, text_format: Format = "text", deadline: float = SEND_SECONDS
+    ) -> Sent:
+        """Send a message; gives where it is once the server has it for good.
+
+        It is kept in the profile before it is sent, so nothing that happens makes it lost or doubled. Raises TimeOver
+        when `deadline` seconds were not enough: it waits in the outbox and goes out before the next one.
+        """
+        content = content_of(text, text_format)
+        conversation = await self._rooms.resolve(target, offline=True)
+        return await self._outbox.deliver(conversation, self._outbox.put(conversation, [content])[0], deadline)
+
+    async def send_many(
+        self,
+        target: str,
+        texts: Iterable[str] | AsyncIterable[str],
+        *,
+        text_format: Format = "text",
+        deadline: float = SEND_SECONDS,
+    ) -> AsyncIterator[Sent]:
+        """Send messages in order; gives where each is. `deadline` is in seconds for each of them."""
+        conversation = await self._rooms.resolve(target, offline=True)
+        async for sent in send_many(self._outbox, conversation, texts, text_format, deadline):
+            yield sent
+
+    def messages(self) -> MessageStream:
+        """Stream what arrives, from others and one's own other devices: since the last time, then live, each once."""
+        if self._stream is not None:
+            raise ClientError("already_listening")
+        self._stream = MessageStream(self._session, self._names, self._line_ended)
+        self._connect()
+        return self._stream
+
+    async def history(self, target: str, limit: int = 50, *, before: UUID | str | None = None) -> list[Message]:
+        """Read the newest messages of a room as they are now, oldest first; or those before a message."""
+        conversation = await self._rooms.resolve(target)
+        room = await self._rooms.get(conversation)
+        found = await messages.newest(self._session, conversation, limit, _id(before) if before else None)
+        names = await self._names({message.account for message in found})
+        return [rendered(message, room.name, names) for message in found]
+
+    async def edit(self, target: str, message: UUID | str, text: str, *, text_format: Format = "text") -> Sent:
+        """Change what one of one's own messages says."""
+        content, place = content_of(text, text_format), _id(message)
+        return await messages.edit(self._session, await self._rooms.resolve(target), place, content)
+
+    async def delete(self, target: str, message: UUID | str, *, for_me: bool = False) -> Sent | None:
+        """Delete a message for everyone, or only for oneself."""
+        place, conversation = _id(message), await self._rooms.resolve(target)
+        if for_me:
+            await messages.hide(self._session, conversation, place)
+            return None
+        return await messages.delete(self._session, conversation, place)
+
+    async def restore(self, target: str, message: UUID | str) -> Sent:
+        """Take back a deletion for everyone, within 30 days."""
+        return await messages.restore(self._session, await self._rooms.resolve(target), _id(message))
+
+    async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
+        """Tell that everything up to a message, or to the end, has been read."""
+        conversation = await self._rooms.resolve(target)
+        if message is None:
+            up_to = (await self._rooms.get(conversation)).head
+        else:
+            found = await messages.get(self._session, conversation, _id(message))
+            up_to = Position(found.seq, found.id)
+        await messages.mark_read(self._session, conversation, up_to)
+
+    async def typing(self, target: str, *, on: bool = True) -> None:
+        """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored."""
+        conversation = await self._rooms.resolve(target)
+        self._connect()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._session.patience):
+                await self._gateway.connected.wait()
+        await self._gateway.type_in(Typing(conversation=conversation, on=on))
+
+    # Rooms ------------------------------------------------------------------------------------------------------------
+
+    async def conversations(self) -> list[Room]:
+        """List the conversations one is in, newest activity first."""
+        return [room_of(found) async for found in self._rooms.all()]
+
+    async def rooms(self) -> list[Room]:
+        """List the rooms one is in, newest activity first."""
+        return [room for room in await self.conversations() if room.kind == "room"]
+
+    async def new_room(self, name: str, *, topic: str = "", description: str = "") -> Room:
+        """Create a public room; the server can read what is said there, and so can everybody who joins."""
+        return room_of(await self._rooms.create(name.removeprefix("#"), topic, description))
+
+    async def join(self, target: str) -> Room:
+        """Enter a room."""
+        return room_of(await self._rooms.join(await self._rooms.resolve(target)))
+
+    async def leave(self, target: str) -> None:
+        """Leave a room."""
+        await self._rooms.leave(await self._rooms.resolve(target))
+
+    async def members(self, target: str) -> list[Member]:
+        """List who is in a room."""
+        return [member_of(found) for found in await self._rooms.members(await self._rooms.resolve(target))]
+
+    async def change_room(
+        self, target: str, *, name: str | None = None, topic: str | None = None, description: str | None = None
+    ) -> Room:
+        """Change what a room says of itself; what is not given stays."""
+        wanted = ConversationChange(
+            name=msgspec.UNSET if name is None else name.removeprefix("#"),
+            topic=msgspec.UNSET if topic is None else topic,
+            description=msgspec.UNSET if description is None else description,
+        )
+        return room_of(await self._rooms.change(await self._rooms.resolve(target), wanted))
+
+    async def room(self, target: str) -> Room:
+        """Read what a room one is in says of itself."""
+        return room_of(await self._rooms.get(await self._rooms.resolve(target)))
+
+    async def change_role(self, target: str, username: str, role: Role) -> None:
+        """Give a member another role."""
+        account = await accounts.account_named(self._session, username)
+        await self._rooms.change_role(await self._rooms.resolve(target), account, role)
+
+    async def remove_member(self, target: str, username: str) -> None:
+        """Put a member out of a room."""
+        account = await accounts.account_named(self._session, username)
+        await self._rooms.remove(await self._rooms.resolve(target), account)
+
+    # Oneself ----------------------------------------------------------------------------------------------------------
+
+    async def who_am_i(self) -> Account:
+        """Read one's own account."""
+        return await accounts.me(self._session)
+
+    @property
+    def device_id(self) -> DeviceId:
+        """The id of this profile's device."""
+        return self._session.profile.device
+
+    async def devices(self) -> list[Device]:
+        """List one's own devices."""
+        return await accounts.devices(self._session)
+
+    async def remove_device(self, device: DeviceId) -> None:
+        """Sign one of one's own devices out for good."""
+        await accounts.revoke_device(self._session, device)
+
+    async def log_out(self) -> None:
+        """End this profile's session; what it has stored stays."""
+        await accounts.log_out(self._session)
+
+    def account_state(self) -> dict[str, Any]:
+        """Read what this profile knows of the account's state (memberships, read marks, settings), by key."""
+        with self._session.store.reading() as tx:
+            return state.select_states(tx)
+
+    def unsent(self) -> list[Unsent]:
+        """List what waits in the outbox, and what was refused after its sender had gone."""
+        return [unsent_of(row) for row in self._outbox.unsent()]
+
+    @property
+    def catching_up(self) -> int:
+        """How many entries are known to be missing here still; 0 when not connected."""
+        return self._gateway.remaining
+
+    # Inside -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Send what an earlier process has left in the outbox, beside everything else."""
+        if any(item.outcome is None for item in self._outbox.unsent()):
+            self._sending = asyncio.ensure_future(self._send_left_over())
+
+    async def close(self, *, confirm: bool = True) -> None:
+        """End everything; with `confirm`, the message handed out last counts as taken care of."""
+        for task in (self._line, self._sending):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError, ClientError):
+                    await task
+        if self._stream is not None:
+            if confirm:
+                self._stream.confirm()
+            self._stream.close()
+            self._stream = None
+
+    def _connect(self) -> None:
+        if self._line is None:
+            self._line = asyncio.ensure_future(self._gateway.run())
+            self._line.add_done_callback(lambda _: self._changed())
+
+    def _changed(self) -> None:
+        if self._stream is not None:
+            self._stream.wake()
+
+    def _line_ended(self) -> BaseException | None:
+        if self._line is None or not self._line.done():
+            return None
+        return None if self._line.cancelled() else self._line.exception()
+
+    async def _send_left_over(self) -> None:
+        with suppress(NotSignedIn, TimeOver):
+            await self._outbox.deliver_left_over(SEND_SECONDS)
+
+    async def _names(self, wanted: Iterable[AccountId]) -> dict[AccountId, str]:
+        return await accounts.usernames(self._session, wanted, NAMES_SECONDS)
+
+
+def _id(value: UUID | str) -> EntryId:
+    try:
+        return message_id(value)
+    except ValueError:
+        raise ClientError("bad_message_id", str(value)) from None

@@ -1,0 +1,39 @@
+"""Names that people type: `#room`, `@user`, `@me`, or a conversation's id."""
+
+import unicodedata
+from dataclasses import dataclass
+from uuid import UUID
+
+from aparte.client.errors import ClientError
+from aparte.wire.ids import ConversationId
+
+
+@dataclass(frozen=True, slots=True)
+class RoomTarget:
+    """A room by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdTarget:
+    """A conversation by its id."""
+
+    conversation: ConversationId
+
+
+def parse_target(text: str) -> RoomTarget | IdTarget:
+    """Read a target. Raises ClientError `bad_target` or `unsupported_target`."""
+    if text.startswith("#") and text[1:].strip():
+        return RoomTarget(text[1:].strip())
+    if text.startswith("@") and len(text) > 1:
+        raise ClientError("unsupported_target", text)
+    try:
+        return IdTarget(ConversationId(UUID(text)))
+    except ValueError:
+        raise ClientError("bad_target", text) from None
+
+
+def name_key(name: str) -> str:
+    """Give the form by which the server takes room names for the same: compatibility forms, case, spaces."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())

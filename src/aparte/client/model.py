@@ -1,0 +1,151 @@
+"""What the SDK hands to its users: plain, immutable values with names instead of ids where people read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from aparte.client.store.outbox import OutboxRow
+from aparte.wire import conversations
+from aparte.wire import messages as wire
+from aparte.wire.conversations import Conversation
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it is now. `text` is None when it was deleted, or when its kind needs a newer Aparté."""
+
+    conversation: str
+    """`#name` of the room."""
+    conversation_id: ConversationId
+    seq: int
+    id: EntryId
+    sender: str
+    """User name; the account's id if that is not known any more."""
+    sender_id: AccountId
+    device: DeviceId | None
+    kind: str
+    text: str | None
+    at: datetime
+    client_message_id: ClientMessageId | None = None
+    edit_count: int = 0
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A conversation that one is in."""
+
+    id: ConversationId
+    kind: str
+    name: str
+    topic: str
+    description: str
+    role: str
+    member_count: int
+    message_count: int
+    unread: int
+    last_message_at: datetime | None
+
+    @property
+    def title(self) -> str:
+        """How the room is written: `#name`."""
+        return f"#{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a room."""
+
+    id: AccountId
+    username: str
+    display_name: str
+    role: str
+    joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A message in the outbox: it waits, or was refused (`code`) when nobody was there to be told."""
+
+    conversation_id: ConversationId
+    client_message_id: ClientMessageId
+    text: str
+    queued_at: datetime
+    state: Literal["waiting", "refused"]
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in, and what the device is called."""
+
+    username: str
+    password: str
+    device_name: str = "command line"
+
+    def __repr__(self) -> str:
+        """Keep the password out of logs and tracebacks."""
+        return f"Credentials(username={self.username!r}, device_name={self.device_name!r})"
+
+
+def message_id(value: UUID | str) -> EntryId:
+    """Read the id of a message. Raises ValueError."""
+    return EntryId(value if isinstance(value, UUID) else UUID(value))
+
+
+def rendered(message: wire.Message, room: str, names: Mapping[AccountId, str], kind: str = "message") -> Message:
+    """Put names to a message of the wire."""
+    return Message(
+        conversation=f"#{room}",
+        conversation_id=message.conversation,
+        seq=message.seq,
+        id=message.id,
+        sender=names.get(message.account, str(message.account)),
+        sender_id=message.account,
+        device=message.device,
+        kind=kind,
+        text=message.content.text if message.content else None,
+        at=message.at,
+        client_message_id=message.client_message_id,
+        edit_count=message.edit_count,
+        deleted_at=message.deleted_at,
+    )
+
+
+def room_of(found: Conversation) -> Room:
+    """Show a conversation."""
+    return Room(
+        id=found.id,
+        kind=found.kind,
+        name=found.name,
+        topic=found.topic,
+        description=found.description,
+        role=found.membership.role,
+        member_count=found.member_count,
+        message_count=found.message_count,
+        unread=found.membership.unread,
+        last_message_at=found.last_message_at,
+    )
+
+
+def member_of(found: conversations.Member) -> Member:
+    """Show a member."""
+    person = found.person
+    return Member(person.id, person.username, person.display_name, found.role, found.joined_at)
+
+
+def unsent_of(row: OutboxRow) -> Unsent:
+    """Show a message of the outbox."""
+    return Unsent(
+        conversation_id=row.conversation,
+        client_message_id=row.client_message_id,
+        text=msgspec.json.decode(row.body, type=wire.SendMessage).content.text,
+        queued_at=datetime.fromtimestamp(row.queued_at_ms / 1000, UTC),
+        state="waiting" if row.outcome is None else "refused",
+        code=row.outcome,
+    )

@@ -1,0 +1,161 @@
+"""Sends messages: kept before they are asked for, in order for each conversation, repeated with the same bytes.
+
+A message waits in the store with the exact body of its request until the server has answered for good. One request of
+a conversation is in flight at a time, whichever process of the profile makes it; who comes first also sends what was
+left over before, and everybody finds the answer to their own in the store. So a process may die at any point: the
+message goes out later, and the server stores it once, because it is the same request.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from aparte.client.core import retry
+from aparte.client.errors import ClientError, NotSignedIn, TimeOver, error_for
+from aparte.client.locks import Lock
+from aparte.client.session import Session, decoded, time_over
+from aparte.client.store import outbox
+from aparte.client.store.outbox import SENT, OutboxRow
+from aparte.client.transport.http import Request
+from aparte.wire.codec import to_json
+from aparte.wire.content import MessageContent
+from aparte.wire.ids import ClientMessageId, ConversationId, new_id
+from aparte.wire.messages import SendMessage, Sent
+
+STRIPES = 64
+"""Conversations share so many lock files; two that share one wait for each other, nothing else."""
+_random = random.SystemRandom()
+
+
+class _Refusal(msgspec.Struct):
+    code: str
+    detail: str
+    data: dict[str, object]
+
+
+class Outbox:
+    """The messages of a profile that are on their way."""
+
+    def __init__(self, session: Session) -> None:
+        """Send in the name of a session."""
+        self._session = session
+        self._store = session.store
+        self._turns: dict[ConversationId, asyncio.Lock] = {}
+        self._trouble: dict[ConversationId, str] = {}
+        """The last code that each conversation's sending has met, to say why it takes so long."""
+        with self._store.transaction() as tx:
+            outbox.delete_untaken(tx, now_ms())
+
+    def put(self, conversation: ConversationId, contents: Sequence[MessageContent]) -> list[int]:
+        """Keep messages for sending, in this order; gives their numbers."""
+        ids = [ClientMessageId(new_id()) for _ in contents]
+        bodies = [to_json(SendMessage(key, content)) for key, content in zip(ids, contents, strict=True)]
+        with self._store.transaction() as tx:
+            return [
+                outbox.insert_item(tx, conversation, key, body, now_ms()) for key, body in zip(ids, bodies, strict=True)
+            ]
+
+    async def deliver(self, conversation: ConversationId, item: int, seconds: float) -> Sent:
+        """Send a kept message, and first what was kept before it. Gives where it is in the log.
+
+        Raises TimeOver when that took longer than `seconds`: it stays and is sent later. Raises ClientError
+        when the server refuses it: it is gone then.
+        """
+        try:
+            async with asyncio.timeout(seconds), self._turn(conversation):
+                await self._drain(conversation, item)
+        except TimeoutError:
+            if (answer := self._take(item)) is not None:
+                return answer
+            raise time_over(self._trouble.get(conversation, ""), queued=1) from None
+        except NotSignedIn:
+            self.drop([item])
+            raise
+        answer = self._take(item)
+        if answer is None:
+            raise TimeOver("time_over", "somebody else took the answer")
+        return answer
+
+    async def deliver_left_over(self, seconds: float) -> None:
+        """Send what earlier processes have kept and not sent; what fails stays for the next time."""
+        with self._store.reading() as tx:
+            waiting = outbox.select_last_waiting(tx)
+        for conversation, item in waiting.items():
+            try:
+                async with asyncio.timeout(seconds), self._turn(conversation):
+                    await self._drain(conversation, item)
+            except TimeoutError:
+                return
+
+    def unsent(self) -> list[OutboxRow]:
+        """Give what waits, and what was refused after its sender had gone."""
+        with self._store.reading() as tx:
+            return outbox.select_unsent(tx)
+
+    def drop(self, items: Sequence[int]) -> None:
+        """Forget messages, sent or not."""
+        with self._store.transaction() as tx:
+            for item in items:
+                outbox.delete_item(tx, item)
+
+    @asynccontextmanager
+    async def _turn(self, conversation: ConversationId) -> AsyncIterator[None]:
+        """Have the conversation for oneself: first among this process's tasks, in order, then among processes."""
+        lock = Lock(self._session.folder.lock(f"send-{conversation.int % STRIPES:02d}"))
+        async with self._turns.setdefault(conversation, asyncio.Lock()):
+            await lock.take()
+            try:
+                yield
+            finally:
+                lock.release()
+
+    async def _drain(self, conversation: ConversationId, last_item: int) -> None:
+        """Send everything kept for a conversation up to a number, oldest first."""
+        while True:
+            with self._store.reading() as tx:
+                row = outbox.select_first_waiting(tx, conversation, last_item)
+            if row is None:
+                return
+            outcome, answer = await self._post(row)
+            with self._store.transaction() as tx:
+                outbox.update_answered(tx, row.item, outcome, answer)
+
+    async def _post(self, row: OutboxRow) -> tuple[str, bytes]:
+        """Make the request until the server answers it for good: stored, or refused with a code."""
+        request = Request("POST", f"/conversations/{row.conversation}/messages", row.body)
+        attempt = 0
+        while True:
+            try:
+                body = await self._session.once(request)
+                decoded(body, Sent)
+            except NotSignedIn:
+                raise
+            except ClientError as error:
+                self._trouble[row.conversation] = error.code
+                if not retry.is_transient(error):
+                    return error.code, to_json(_Refusal(error.code, error.detail, error.data))
+                await asyncio.sleep(retry.delay(attempt, _random.random(), error.retry_after))
+            else:
+                return SENT, body
+            attempt += 1
+
+    def _take(self, item: int) -> Sent | None:
+        """Take the answer to a message out of the store; None if there is none yet. Raises what it was refused with."""
+        with self._store.transaction() as tx:
+            row = outbox.select_item(tx, item)
+            if row is None or row.outcome is None or row.answer is None:
+                return None
+            outbox.delete_item(tx, item)
+        if row.outcome == SENT:
+            return decoded(row.answer, Sent)
+        refusal = decoded(row.answer, _Refusal)
+        raise error_for(refusal.code, refusal.detail, data=refusal.data)
+
+
+def now_ms() -> int:
+    """Tell the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,131 @@
+"""SQL of the local logs: entries in order, and what the application has not heard yet."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from aparte.client.core.bodies import plain
+from aparte.client.store.db import Row, Tx
+from aparte.wire import kinds
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.messages import Entry
+
+COLUMNS = (
+    "e.seq, e.id, e.kind, e.at, e.account_id, e.device_id, e.client_message_id, e.ordinal, e.target_seq, e.target_id,"
+    " e.body"
+)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def entry_of(row: Row) -> Entry:
+    """Build an Entry from the columns of `COLUMNS`."""
+    seq, entry_id, kind, at, account, device, client_message_id, ordinal, target_seq, target_id, body = row
+    return Entry(
+        seq=seq,
+        id=EntryId(UUID(bytes=entry_id)),
+        kind=kind,
+        at=datetime.fromtimestamp(at / 1000, UTC),
+        account=AccountId(UUID(bytes=account)),
+        device=DeviceId(UUID(bytes=device)) if device else None,
+        client_message_id=ClientMessageId(UUID(bytes=client_message_id)) if client_message_id else None,
+        ordinal=ordinal,
+        target=Position(target_seq, EntryId(UUID(bytes=target_id))) if target_id else None,
+        body=None if body is None else _decode(body),
+    )
+
+
+def insert_entries(tx: Tx, conversation: ConversationId, entries: list[Entry]) -> None:
+    """Store entries."""
+    tx.run_many(
+        "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                conversation.bytes,
+                entry.seq,
+                entry.id.bytes,
+                entry.kind,
+                round(entry.at.timestamp() * 1000),
+                entry.account.bytes,
+                _bytes(entry.device),
+                _bytes(entry.client_message_id),
+                entry.ordinal,
+                entry.target.seq if entry.target else None,
+                _bytes(entry.target.id) if entry.target else None,
+                None if entry.body is None else _encode(plain(entry)),
+            )
+            for entry in entries
+        ],
+    )
+
+
+def update_emptied(tx: Tx, conversation: ConversationId, target_seq: int) -> None:
+    """Forget what a message and its edits say: it was deleted for everyone."""
+    tx.run(
+        """
+        UPDATE entries SET body = NULL
+         WHERE conversation_id = ? AND (seq = ? OR seq IN
+               (SELECT seq FROM entries WHERE conversation_id = ? AND target_seq = ? AND kind = ?))
+        """,
+        conversation.bytes,
+        target_seq,
+        conversation.bytes,
+        target_seq,
+        kinds.EDIT,
+    )
+
+
+def delete_log(tx: Tx, conversation: ConversationId) -> None:
+    """Drop the local log of a conversation."""
+    tx.run("DELETE FROM entries WHERE conversation_id = ?", conversation.bytes)
+
+
+def select_entries(tx: Tx, conversation: ConversationId, after_seq: int, limit: int) -> list[Entry]:
+    """Read a local log in order."""
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM entries e WHERE e.conversation_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?",  # noqa: S608 - constant
+        conversation.bytes,
+        after_seq,
+        limit,
+    )
+    return [entry_of(row) for row in rows]
+
+
+def select_about(tx: Tx, conversation: ConversationId, target_seq: int) -> list[Entry]:
+    """Read what has happened to a message, in order."""
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM entries e WHERE e.conversation_id = ? AND e.target_seq = ? ORDER BY e.seq",  # noqa: S608 - constant
+        conversation.bytes,
+        target_seq,
+    )
+    return [entry_of(row) for row in rows]
+
+
+def select_unheard(
+    tx: Tx, conversation: ConversationId, listened_seq: int, device: DeviceId, limit: int
+) -> list[Entry]:
+    """Read messages that the application has not heard, oldest first; and kinds that this version does not know.
+
+    Those written on this device are left out: it knows them.
+    """
+    silent = sorted(kinds.KINDS.keys() - {kinds.MESSAGE})
+    marks = ", ".join("?" * len(silent))
+    rows = tx.rows(
+        f"""
+        SELECT {COLUMNS} FROM entries e
+         WHERE e.conversation_id = ? AND e.seq > ? AND e.device_id IS NOT ? AND e.kind NOT IN ({marks})
+         ORDER BY e.seq LIMIT ?
+        """,  # noqa: S608 - constants and question marks
+        conversation.bytes,
+        listened_seq,
+        device.bytes,
+        *silent,
+        limit,
+    )
+    return [entry_of(row) for row in rows]
+
+
+def _bytes(value: UUID | None) -> Any:
+    return value.bytes if value else None

@@ -1,0 +1,104 @@
+"""The stream of messages for an application: each once for the profile, in order within a conversation.
+
+What was handed out is noted in the store when the next message is asked for, when `confirm` is called, or when the
+client closes without an exception; a process killed before that sees the message again, and none is ever lost. One
+stream of the profile is open at a time: a second one, in whatever process, waits until the first has ended.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Self
+
+from aparte.client import local_log
+from aparte.client.locks import Lock
+from aparte.client.model import Message, rendered
+from aparte.client.session import Session
+from aparte.wire import kinds
+from aparte.wire.ids import AccountId
+
+BATCH = 100
+LOOK_SECONDS = 1.0
+"""How often to look for what another process of the profile has stored."""
+WAIT_SECONDS = 0.25
+
+Names = Callable[[Iterable[AccountId]], Awaitable[dict[AccountId, str]]]
+
+
+class MessageStream:
+    """Messages from others and from one's own other devices, from the last time on, then live."""
+
+    def __init__(self, session: Session, names: Names, ended: Callable[[], BaseException | None]) -> None:
+        """Read out of a session's store. `ended` gives what has stopped the gateway, if anything has."""
+        self._session = session
+        self._names = names
+        self._ended = ended
+        self._lock = Lock(session.folder.lock("listen"))
+        self._is_ours = False
+        self._ready: deque[Message] = deque()
+        self._handed: Message | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another stream of the profile is open and this one waits for its end."""
+        return not self._is_ours
+
+    def wake(self) -> None:
+        """Look: something new may be stored."""
+        self._changed.set()
+
+    def __aiter__(self) -> Self:
+        """Iterate: `async for message in stream`."""
+        return self
+
+    async def __anext__(self) -> Message:
+        """Wait for the next message. Raises what has ended the gateway, NotSignedIn for instance."""
+        if not self._is_ours:
+            await self._lock.take(WAIT_SECONDS)
+            self._is_ours = True
+        self.confirm()
+        while not self._ready:
+            self._changed.clear()
+            await self._fill()
+            if self._ready:
+                break
+            if (error := self._ended()) is not None:
+                raise error
+            await self._something_new()
+        self._handed = self._ready.popleft()
+        return self._handed
+
+    def confirm(self) -> None:
+        """Note that the message handed out last was taken care of: it will not be handed out again."""
+        if self._handed is not None:
+            local_log.mark_heard(self._session.store, [(self._handed.conversation_id, self._handed.seq)])
+            self._handed = None
+
+    def close(self) -> None:
+        """Let the next stream of the profile begin."""
+        self._lock.release()
+        self._is_ours = False
+
+    async def _something_new(self) -> None:
+        """Wait until this process, or another one, has stored something."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _fill(self) -> None:
+        """Read the next messages out of the store."""
+        found = local_log.unheard(self._session.store, self._session.profile.device, BATCH)
+        names = await self._names({item.entry.account for item in found if item.message})
+        self._ready.extend(
+            rendered(item.message, item.conversation.name, names, kinds.name_of(item.entry.kind))
+            for item in found
+            if item.message is not None
+        )
+        if found and not self._ready:
+            local_log.mark_heard(
+                self._session.store, [(item.conversation.conversation, item.entry.seq) for item in found]
+            )
+            self._changed.set()

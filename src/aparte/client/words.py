@@ -1,0 +1,137 @@
+"""What an error means, in French and English: one sentence for each code, for whatever shows errors to people."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from aparte.client.errors import ClientError
+
+Tongue = Literal["fr", "en"]
+
+ERRORS: dict[str, tuple[str, str]] = {
+    # English, French
+    "malformed": ("The server did not understand the request.", "Le serveur n'a pas compris la demande."),
+    "invalid": ("Something in the request is not valid.", "Quelque chose dans la demande n'est pas valable."),
+    "too_large": ("This is too large.", "C'est trop volumineux."),
+    "unsupported_media_type": ("The server does not take this format.", "Le serveur n'accepte pas ce format."),
+    "not_acceptable": ("The server cannot answer in this format.", "Le serveur ne peut pas répondre dans ce format."),
+    "not_found": ("There is nothing here that you may see.", "Il n'y a rien ici que vous puissiez voir."),
+    "method_not_allowed": ("The server does not do this here.", "Le serveur ne fait pas cela ici."),
+    "unauthenticated": ("You are not signed in.", "Vous n'êtes pas connecté."),
+    "bad_credentials": ("The name or the password is wrong.", "Le nom ou le mot de passe est faux."),
+    "refresh_reused": (
+        "The session was closed for safety; log in again.",
+        "La session a été fermée par sécurité ; reconnectez-vous.",
+    ),
+    "account_locked": (
+        "Too many failed logins; wait before trying again.",
+        "Trop d'échecs de connexion ; patientez avant de réessayer.",
+    ),
+    "account_closed": ("This account is closed or suspended.", "Ce compte est fermé ou suspendu."),
+    "forbidden_origin": (
+        "The server does not take requests from here.",
+        "Le serveur n'accepte pas de demandes venant d'ici.",
+    ),
+    "forbidden": ("Your role does not allow this.", "Votre rôle ne le permet pas."),
+    "not_member": ("You are not in this room.", "Vous n'êtes pas dans ce salon."),
+    "blocked": ("This person does not take messages from you.", "Cette personne n'accepte pas vos messages."),
+    "username_taken": ("This user name is in use.", "Ce nom d'utilisateur est déjà pris."),
+    "email_taken": ("This e-mail address is in use.", "Cette adresse électronique est déjà utilisée."),
+    "phone_taken": ("This phone number is in use.", "Ce numéro de téléphone est déjà utilisé."),
+    "account_exists": ("This account exists already.", "Ce compte existe déjà."),
+    "device_exists": ("This device belongs to somebody else.", "Cet appareil appartient à quelqu'un d'autre."),
+    "too_many_devices": (
+        "Your account has as many devices as it may; remove one first.",
+        "Votre compte a atteint son nombre d'appareils ; retirez-en un d'abord.",
+    ),
+    "too_many": ("There are as many of these as there may be.", "Il y en a déjà autant qu'il peut y en avoir."),
+    "name_taken": ("A public room of this name exists.", "Un salon public porte déjà ce nom."),
+    "room_full": ("The room is full.", "Le salon est complet."),
+    "client_id_reused": (
+        "This was already used for another message.",
+        "Cela a déjà servi pour un autre message.",
+    ),
+    "last_owner": ("A room needs an owner.", "Un salon doit avoir un propriétaire."),
+    "gone": ("This was deleted for good.", "Cela a été supprimé définitivement."),
+    "setup_done": ("There is an administrator already.", "Il y a déjà un administrateur."),
+    "rate_limited": ("Too fast; wait before trying again.", "Trop vite ; patientez avant de réessayer."),
+    "unavailable": (
+        "The server cannot do this at the moment; try again later.",
+        "Le serveur ne peut pas le faire pour le moment ; réessayez plus tard.",
+    ),
+    "storage_full": ("The server has no room left.", "Le serveur n'a plus de place."),
+    "clock": ("The server's clock is wrong.", "L'horloge du serveur est fausse."),
+    "internal": ("Something is broken on the server.", "Quelque chose est cassé sur le serveur."),
+    "hello_expected": ("The server did not recognise this program.", "Le serveur n'a pas reconnu ce programme."),
+    "protocol": (
+        "The server speaks another version; update Aparté.",
+        "Le serveur parle une autre version ; mettez Aparté à jour.",
+    ),
+    "unknown_frame": ("The server does not know this request.", "Le serveur ne connaît pas cette demande."),
+    "resync": (
+        "The oldest messages are gone; the rest is fetched again.",
+        "Les plus anciens messages ont disparu ; le reste est repris.",
+    ),
+    "not_signed_in": ("You are not signed in; log in first.", "Vous n'êtes pas connecté ; connectez-vous d'abord."),
+    "time_over": ("The time for this is over.", "Le temps imparti est écoulé."),
+    "unreachable": ("The server cannot be reached.", "Le serveur est injoignable."),
+    "unexpected_answer": ("The server's answer makes no sense.", "La réponse du serveur n'a pas de sens."),
+    "no_profile": (
+        "There is no such profile; register or log in first.",
+        "Ce profil n'existe pas ; inscrivez-vous ou connectez-vous d'abord.",
+    ),
+    "bad_profile_name": (
+        "A profile's name has letters, digits, dots, hyphens and underscores.",
+        "Le nom d'un profil se compose de lettres, chiffres, points, tirets et soulignés.",
+    ),
+    "profile_in_use": (
+        "This profile belongs to another account; choose another with --profile.",
+        "Ce profil appartient à un autre compte ; choisissez-en un autre avec --profile.",
+    ),
+    "passphrase_needed": (
+        "This profile is locked; give its passphrase in APARTE_PASSPHRASE.",
+        "Ce profil est verrouillé ; donnez sa phrase secrète dans APARTE_PASSPHRASE.",
+    ),
+    "wrong_passphrase": ("This passphrase does not open the profile.", "Cette phrase secrète n'ouvre pas le profil."),
+    "store_too_new": (
+        "This profile was written by a newer Aparté; update this one.",
+        "Ce profil a été écrit par un Aparté plus récent ; mettez celui-ci à jour.",
+    ),
+    "bad_target": (
+        "A target is written '#room', with quotes in most shells.",
+        "Une destination s'écrit '#salon', entre apostrophes dans la plupart des terminaux.",
+    ),
+    "unsupported_target": (
+        "Only rooms can be written to for now, not people.",
+        "On ne peut écrire que dans des salons pour l'instant, pas à des personnes.",
+    ),
+    "no_such_room": ("There is no room of this name.", "Aucun salon ne porte ce nom."),
+    "no_such_member": ("There is nobody of this name.", "Personne ne porte ce nom."),
+    "bad_message_id": ("This is not the id of a message.", "Ceci n'est pas l'identifiant d'un message."),
+    "already_listening": ("This program is listening already.", "Ce programme écoute déjà."),
+    "key_refused": (
+        "A key check failed; nothing was sent.",
+        "Une vérification de clé a échoué ; rien n'a été envoyé.",
+    ),
+}
+
+QUEUED = (
+    "The server could not take it in time: it waits in the outbox and goes out with the next command.",
+    "Le serveur n'a pas pu le prendre à temps : il attend dans la boîte d'envoi et partira avec la prochaine commande.",
+)
+
+
+def language_of(environ: Mapping[str, str]) -> Tongue:
+    """Read the language off LC_ALL, LC_MESSAGES or LANG; English if none says French."""
+    chosen = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
+    return "fr" if chosen.lower().startswith("fr") else "en"
+
+
+def describe(error: ClientError, tongue: Tongue = "en") -> str:
+    """Say in one sentence what an error means, with the detail where that helps."""
+    place = 0 if tongue == "en" else 1
+    if error.data.get("queued"):
+        return QUEUED[place]
+    sentence = ERRORS.get(error.code, ERRORS["unexpected_answer"])[place]
+    if error.detail and error.code in {"invalid", "bad_target", "no_such_room", "no_such_member", "unreachable"}:
+        return f"{sentence.rstrip('.')} ({error.detail})."
+    return sentence
