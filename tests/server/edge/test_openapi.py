@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from tests.support import browser
 
 from aparte.server.edge import http, openapi
 from aparte.server.kit.caller import Caller
@@ -17,7 +18,6 @@ from aparte.server.kit.limits import Limiter
 from aparte.server.openapi import gateway
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, DeviceId, SessionId
-from tests.support import browser
 
 ALICE = Caller(AccountId(uuid4()), DeviceId(uuid4()), SessionId(uuid4()), "user")
 
