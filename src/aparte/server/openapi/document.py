@@ -88,10 +88,10 @@ def _shapes(route: Route) -> list[Any]:
     """List the types that a route speaks of."""
     query = [] if route.query is Nothing else [field.type for field in msgspec.structs.fields(route.query)]
     body = [] if route.body is Nothing else [route.body]
-    return [*query, *body, *_answer(route)]
+    return [*query, *body, *answer_of(route)]
 
 
-def _answer(route: Route) -> list[Any]:
+def answer_of(route: Route) -> list[Any]:
     """List the one struct of the answer, if there is one."""
     parts = [part for part in get_args(route.answer) or (route.answer,) if part not in {Nothing, type(None)}]
     if len(parts) > 1:
@@ -144,7 +144,7 @@ def _without_null(schema: Schema) -> Schema:
 
 def _answers(route: Route, known: dict[Any, Schema]) -> Schema:
     answers: Schema = {}
-    for shape in _answer(route):
+    for shape in answer_of(route):
         content = {"application/json": {"schema": known[shape]}}
         answers[str(route.status)] = {"description": text_of(shape).split("\n\n")[0], "content": content}
     if not answers or type(None) in get_args(route.answer):
