@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aparte.embedded.errors import CannotStart
 from aparte.embedded.launch import Program
 
 _log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class Child:
             try:
                 await asyncio.to_thread(self._clear)
                 await self.start()
-            except (OSError, CannotStart) as error:  # no memory, no file handles: it may pass
+            except Exception as error:  # noqa: BLE001 - no memory, no file handles: whatever it is may pass
                 _log.warning("%s could not be started: %s", self.program.name, error)
 
     async def stop(self, steps: Sequence[Step], hurry: asyncio.Event | None = None) -> None:

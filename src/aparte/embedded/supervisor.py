@@ -85,13 +85,7 @@ async def serve(service: Service, stop: Stop, on_ready: Callable[[], None]) -> N
         await _until_stopped(stop, bring_up)
 
 
-async def up(
-    data: DataFolder,
-    service: Service,
-    stop: Stop,
-    on_ready: Callable[[str | None], None],
-    migrations: Path = migrate.MIGRATIONS,
-) -> None:
+async def up(data: DataFolder, service: Service, stop: Stop, on_ready: Callable[[str | None], None]) -> None:
     """Run everything until `stop`; `on_ready` gets the setup token if nobody administers this server yet.
 
     Raises `CannotStart`, and `MigrationRefused` for the schema.
@@ -99,7 +93,7 @@ async def up(
 
     async def bring_up(children: AsyncExitStack) -> None:
         engines, environment = await _start_engines(data, max(200, service.workers * WORKER_CONNECTIONS), children)
-        await migrate.apply(environment["DATABASE_ADMIN_URL"], migrations)
+        await migrate.apply(environment["DATABASE_ADMIN_URL"])
         token = await _admit_service(data, environment["DATABASE_ADMIN_URL"])
         if token:
             environment["APARTE_SETUP_TOKEN_FILE"] = str(data.secrets / SETUP_TOKEN)
@@ -123,7 +117,7 @@ async def _until_stopped(stop: Stop, bring_up: Callable[[AsyncExitStack], Awaita
             await stopping
         starting.cancel()
         stopping.cancel()
-        await asyncio.wait({starting, stopping})
+        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 async def _start_engines(
