@@ -85,3 +85,11 @@ def test_points_of_low_order_are_never_agreed_with() -> None:
         handshake.respond(keys, bob.identity, PublicKey(bytes(32)), ciphertext)
     with pytest.raises(InvalidKey):
         handshake.respond(keys, PublicKey(bytes(32)), bob.identity, ciphertext)
+
+
+@pytest.mark.parametrize("field", ["signed_id", "kem_id", "one_time_id"])
+@pytest.mark.parametrize("number", [-1, 2**32])
+def test_ids_that_fit_no_message_are_refused(field: str, number: int) -> None:
+    alice, bob = Person.create(1), Person.create(2)
+    with pytest.raises(InvalidKey):
+        handshake.initiate(alice.own.identity, replace(bob.bundle(one_time=True), **{field: number}), alice.random)

@@ -21,7 +21,7 @@ def first_messages(alice: Person, bob: Person, *, one_time: bool) -> FirstMessag
     return FirstMessage.deserialize(alice.encrypt(bob, b"hello")[1])
 
 
-def test_prekeys_are_renewed_after_seven_days_and_kept_for_thirty() -> None:
+def test_prekeys_are_renewed_after_seven_days_and_kept_for_thirty_more() -> None:
     bob = Person.create(2)
     seen = []
     for day in range(60):
@@ -29,9 +29,20 @@ def test_prekeys_are_renewed_after_seven_days_and_kept_for_thirty() -> None:
         seen.append(([key.id for key in bob.prekeys.signed], [key.id for key in bob.prekeys.last_resort]))
     assert seen[6] == ([1], [2])
     assert seen[7] == ([1, 3], [2, 4])
-    assert seen[28] == ([1, 3, 5, 7, 9], [2, 4, 6, 8, 10])
-    assert seen[35] == ([3, 5, 7, 9, 11], [4, 6, 8, 10, 12])
-    assert len(seen[59][0]) == 5
+    assert seen[36][0] == [1, 3, 5, 7, 9, 11]
+    assert seen[37] == ([3, 5, 7, 9, 11], [4, 6, 8, 10, 12])
+    assert all(len(signed) <= 6 for signed, _ in seen)
+
+
+def test_a_device_that_was_away_for_a_year_keeps_the_prekeys_it_left_with() -> None:
+    alice, bob = Person.create(1), Person.create(2)
+    message = first_messages(alice, bob, one_time=False)
+    for day in (365, 372, 394):
+        renew(bob, day)
+        prekeys.find(bob.prekeys, bob.own.identity, message)
+    renew(bob, 395)
+    with pytest.raises(UnknownPrekey):
+        prekeys.find(bob.prekeys, bob.own.identity, message)
 
 
 def test_prekeys_are_signed_by_the_identity() -> None:
@@ -88,11 +99,11 @@ def test_the_memory_lasts_as_long_as_its_key() -> None:
     alice, bob = Person.create(1), Person.create(2)
     message = first_messages(alice, bob, one_time=False)
     bob.prekeys = prekeys.use(bob.prekeys, message)
-    for day in (7, 14, 21, 28):
+    for day in (7, 14, 21, 28, 36):
         renew(bob, day)
         with pytest.raises(DuplicateMessage):
             prekeys.find(bob.prekeys, bob.own.identity, message)
-    renew(bob, 35)
+    renew(bob, 37)
     with pytest.raises(UnknownPrekey):
         prekeys.find(bob.prekeys, bob.own.identity, message)
 

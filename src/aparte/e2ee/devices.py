@@ -22,12 +22,12 @@ class Address(State, frozen=True):
 
     @classmethod
     def parse(cls, name: str) -> "Address":
-        """Read `uuid.device`; ValueError if it is anything else."""
+        """Read `uuid.device` in the one form that `str` writes; ValueError if it is anything else."""
         account, _, device = name.rpartition(".")
-        number = int(device)
-        if not 1 <= number <= DEVICE_MAX:
-            raise ValueError("a device number is 1 to 127")
-        return cls(uuid.UUID(account).bytes, number)
+        address = cls(uuid.UUID(account).bytes, int(device))
+        if not 1 <= address.device <= DEVICE_MAX or str(address) != name:
+            raise ValueError("an address is a UUID in lower case and a device number from 1 to 127")
+        return address
 
     def __str__(self) -> str:
         return f"{uuid.UUID(bytes=self.account)}.{self.device}"

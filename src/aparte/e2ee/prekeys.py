@@ -1,10 +1,12 @@
 """Our own prekeys: made, published, renewed, used once, and remembered where they may be used more than once.
 
-Every 7 days a device makes a new signed prekey and a new last-resort Kyber prekey and keeps the old ones 30 days,
-for first messages on their way. It has 100 one-time prekeys of either kind on the server and refills below 20.
+Every 7 days a device makes a new signed prekey and a new last-resort Kyber prekey. It keeps the old ones for 30 days
+from then, for first messages on their way: a device that comes back after months has lost nothing. It has 100 one-time
+prekeys of either kind on the server and refills below 20.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -68,6 +70,9 @@ class OneTimeKemPrekey(State, frozen=True):
     signature: bytes
 
 
+Renewed = TypeVar("Renewed", SignedPrekey, LastResortPrekey)
+
+
 @dataclass(frozen=True, slots=True)
 class Stock:
     """How many one-time prekeys the server still has."""
@@ -109,19 +114,15 @@ def create(identity: KeyPair, now: int, random: Random) -> Prekeys:
 
 
 def renew(prekeys: Prekeys, identity: KeyPair, now: int, random: Random) -> Prekeys:
-    """Make new signed and last-resort prekeys if they are 7 days old (or well used), drop those of 30 days."""
+    """Make new signed and last-resort prekeys if they are 7 days old (or well used); drop those replaced long ago."""
+    signed, last_resort = _kept(prekeys.signed, now), _kept(prekeys.last_resort, now)
     if not _is_due(prekeys, now):
-        return prekeys
+        return replace(prekeys, signed=signed, last_resort=last_resort)
     number = prekeys.next_id
     pair, kem = KeyPair.generate(random), KemKeyPair.generate(random)
-    signed = SignedPrekey(number, pair, identity.sign(pair.public.serialize(), random), now)
-    last_resort = LastResortPrekey(number + 1, kem, identity.sign(kem.public.serialize(), random), now)
-    return replace(
-        prekeys,
-        next_id=number + 2,
-        signed=(*(key for key in prekeys.signed if now - key.made_at < RETENTION_MS), signed),
-        last_resort=(*(key for key in prekeys.last_resort if now - key.made_at < RETENTION_MS), last_resort),
-    )
+    new = SignedPrekey(number, pair, identity.sign(pair.public.serialize(), random), now)
+    new_kem = LastResortPrekey(number + 1, kem, identity.sign(kem.public.serialize(), random), now)
+    return replace(prekeys, next_id=number + 2, signed=(*signed, new), last_resort=(*last_resort, new_kem))
 
 
 def refill(prekeys: Prekeys, identity: KeyPair, stock: Stock, random: Random) -> Prekeys:
@@ -200,6 +201,12 @@ def _find_kem(prekeys: Prekeys, message: FirstMessage) -> KemKeyPair | None:
                 raise DuplicateMessage
             return last_resort.pair if len(last_resort.uses) < USES_MAX else None
     return None
+
+
+def _kept(keys: tuple[Renewed, ...], now: int) -> tuple[Renewed, ...]:
+    """Without those whose successor has been there for 30 days."""
+    expired = sum(now - successor.made_at >= RETENTION_MS for successor in keys[1:])
+    return keys[expired:]
 
 
 def _is_due(prekeys: Prekeys, now: int) -> bool:
