@@ -62,6 +62,21 @@ async def allowed(reader: Reader, asker: AccountId, wanted: Sequence[AccountId],
     }
 
 
+async def audience(reader: Reader, account: AccountId, askers: Sequence[AccountId], aspect: Aspect) -> set[AccountId]:
+    """Tell which of these people an account lets do or see something: `allowed`, asked from the other side."""
+    rows = await accounts.people(reader, [account])
+    if not rows:
+        return set()
+    audience = getattr(rows[0].privacy, aspect)
+    book = {row.contact for row in await store.select_contacts(reader, account)} if audience == "contacts" else set()
+    blocked = await store.select_blocked_either_way(reader, account, askers)
+    return {
+        asker
+        for asker in askers
+        if asker == account or (asker not in blocked and rules.is_in(audience, is_contact=asker in book))
+    }
+
+
 async def _show(reader: Reader, asker: AccountId, rows: Sequence[PersonRow]) -> dict[AccountId, Person]:
     ids = [row.account for row in rows]
     owners = await store.select_owners(reader, ids, asker)

@@ -91,7 +91,7 @@ class Bus:
         """Ring over this Valkey; `node` names the process. `on_hint` is set before `start`."""
         self._valkey = valkey
         self._node = node
-        self._name = str(node)
+        self.name = str(node)
         self.is_alone = False
         """Known to be the only process; when in doubt it is not."""
         self.on_hint: OnHint = lambda _hint, _encoded: None
@@ -107,7 +107,7 @@ class Bus:
         await self._tasks.close()
         self._valkey.unsubscribe(NODES)
         try:
-            await self._valkey.batch([("HDEL", NODE_STATUS, self._name)])
+            await self._valkey.batch([("HDEL", NODE_STATUS, self.name)])
         except ValkeyAway:
             return  # its heartbeat ends anyway
 
@@ -151,7 +151,7 @@ class Bus:
             now = int(clock[0])
             _, nodes, listeners = await self._valkey.batch(
                 [
-                    ("HSET", NODE_STATUS, self._name, now),
+                    ("HSET", NODE_STATUS, self.name, now),
                     ("HGETALL", NODE_STATUS),
                     ("PUBLISH", NODES, self._node.bytes),
                 ]

@@ -151,6 +151,11 @@ class Hub:
             self.remove(socket)
             socket.end(frames.Close.UNAUTHENTICATED, "session ended")
 
+    def hears(self, session: SessionId, conversation: ConversationId) -> bool:
+        """Tell whether a session's socket is here and belongs to the conversation's audience."""
+        socket = self._sessions.get(session)
+        return socket is not None and conversation in socket.conversations
+
     # What a look needs ------------------------------------------------------------------------------------------
 
     def moved(self, conversation: ConversationId, head: Position) -> None:
