@@ -104,11 +104,16 @@ class Device:
     marker: str = ""
     rev: int = 0
     wire: list[frames.FromClient] = field(default_factory=list)
+    inbox: list[frames.FromServer] = field(default_factory=list)
+    """Answers on their way: already given, not yet here."""
+    silent: set[ConversationId] = field(default_factory=set)
+    """Where the newest hint was lost: only a later one, or a new connection, can tell."""
     is_paused: bool = False
     sync: Sync = field(init=False)
 
     def connect(self) -> None:
         self.wire.clear()
+        self.inbox.clear()
         self.is_paused = False
         self.sync = Sync(self.cursors, self.marker, self.rev)
         self.feed(frames.Welcome("m2", self.server.rev, MOMENT))
@@ -183,9 +188,12 @@ def settle(device: Device) -> None:
     for _ in range(2_000):
         if device.is_paused:
             device.resume()
-        if not device.wire:
+        if device.wire:
+            device.inbox.append(device.server.answer(device.wire.pop(0)))
+        elif not device.inbox:
             return
-        device.feed(device.server.answer(device.wire.pop(0)))
+        if device.inbox:
+            device.feed(device.inbox.pop(0))
     raise AssertionError("it never ends")
 
 
@@ -194,7 +202,8 @@ ACTIONS = st.lists(
         st.tuples(st.just("write"), st.integers(0, 2), st.booleans()),
         st.tuples(st.just("repeat"), st.integers(0, 2), st.integers(1, 12)),
         st.tuples(st.just("hint"), st.integers(0, 2), st.integers(-2, 3)),
-        st.tuples(st.just("answer"), st.integers(0, 5), st.just(0)),
+        st.tuples(st.just("answer"), st.just(0), st.integers(0, 5)),
+        st.tuples(st.just("deliver"), st.just(0), st.integers(0, 5)),
         st.tuples(st.just("cut"), st.just(0), st.just(0)),
         st.tuples(st.just("floor"), st.integers(0, 2), st.integers(1, 9)),
         st.tuples(st.just("leave"), st.integers(0, 2), st.just(0)),
@@ -206,9 +215,14 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(start=st.lists(st.integers(0, 9), min_size=3, max_size=3), actions=ACTIONS, refusals=st.lists(st.booleans()))
+@given(
+    start=st.lists(st.integers(0, 9), min_size=3, max_size=3),
+    actions=ACTIONS,
+    refusals=st.lists(st.booleans()),
+    ends_with_a_cut=st.booleans(),
+)
 def test_any_interleaving_ends_in_the_servers_log(
-    start: list[int], actions: list[tuple[str, int, int]], refusals: list[bool]
+    start: list[int], actions: list[tuple[str, int, int]], refusals: list[bool], ends_with_a_cut: bool
 ) -> None:
     heads = {conversation(n): max(1, head) for n, head in enumerate(start)}
     server = Server(heads, members=set(list(heads)[:2]), refusals=iter(refusals))
@@ -218,7 +232,11 @@ def test_any_interleaving_ends_in_the_servers_log(
         act(device, verb, conversation(number), value)
     server.refusals = iter(())
     device.marked = {}
-    device.connect()
+    if ends_with_a_cut:
+        device.connect()
+    else:
+        for c in server.members & device.silent:
+            device.feed(frames.Moved(c, server.heads[c], position(server.heads[c]).id))
     settle(device)
     assert_same(device)
     assert device.sync.is_caught_up
@@ -231,13 +249,18 @@ def act(device: Device, verb: str, c: ConversationId, value: int) -> None:
         server.heads[c] += 1
         if value and c in server.members:
             device.feed(frames.Live(c, entry(server.heads[c])))
+            device.silent.discard(c)
+        else:
+            device.silent.add(c)
     elif verb == "repeat" and c in server.members:
         device.feed(frames.Live(c, entry(min(value, server.heads[c]))))
     elif verb == "hint" and c in server.members:
         seq = max(0, server.heads[c] + value)
         device.feed(frames.Moved(c, seq, position(seq).id))
     elif verb == "answer" and device.wire:
-        device.feed(server.answer(device.wire.pop(value and value % len(device.wire)) if value else device.wire.pop(0)))
+        device.inbox.append(server.answer(device.wire.pop(value % len(device.wire))))
+    elif verb == "deliver" and device.inbox:
+        device.feed(device.inbox.pop(value % len(device.inbox)))
     elif verb == "cut":
         device.marked = dict(server.heads)
         device.connect()
@@ -299,6 +322,18 @@ def test_a_hint_beyond_the_log_does_not_ask_for_ever() -> None:
     device.feed(frames.Moved(conversation(0), 99, position(99).id))
     settle(device)
     assert device.sync.is_caught_up
+
+
+def test_a_hint_that_overtakes_an_older_answer_is_not_forgotten() -> None:
+    device = connected(cursor=4, head=4)
+    settle(device)
+    device.feed(frames.Moved(conversation(0), 5, position(5).id))
+    older = device.server.answer(device.wire.pop(0))
+    device.server.heads[conversation(0)] = 6
+    device.feed(frames.Moved(conversation(0), 6, position(6).id))
+    device.feed(older)
+    settle(device)
+    assert_same(device)
 
 
 def test_a_page_with_a_hole_ends_the_connection() -> None:

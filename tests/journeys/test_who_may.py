@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.people import Device, Problem, World
 
-CONVERSATION = "/api/v1/conversations/{conversation}"
+CONVERSATION = "/conversations/{conversation}"
 MESSAGE = CONVERSATION + "/messages/{message}"
 OWN = "own"
 """The message is the caller's own, where the route changes one."""
@@ -118,10 +118,10 @@ def filled(value: Any, scene: Scene) -> Any:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.method} {c.path.removeprefix('/api/v1')}")
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.method} {c.path}")
 async def test_everybody_gets_what_is_theirs_and_nothing_else(scenes: Any, case: Case, who: str) -> None:
     scene = await scenes(who)
-    path = filled(case.path, scene).removeprefix("/api/v1")
+    path = filled(case.path, scene)
     params = {"client_message_id": uuid4()} if case.method == "DELETE" and "messages" in path else {}
     try:
         await scene.asker.call(case.method, path, filled(case.body, scene), **params)

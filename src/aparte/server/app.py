@@ -100,7 +100,7 @@ class Server:
         app.router.add_get("/live", self.health.live)
         app.router.add_get("/ready", self.health.ready)
         app.router.add_get("/metrics", self.health.metrics)
-        startup.add_pages(app, rest)
+        startup.add_pages(app, self.config, rest)
         return app
 
     async def _authenticate(self, access_token: str) -> Caller:
@@ -134,8 +134,6 @@ class Server:
         self.tasks.start(self.limiter.run(), "limits")
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
-        for job in startup.jobs(self.config, self.db):
-            self.tasks.start(job, "jobs")
 
     async def close(self) -> None:
         """Finish what was taken, tell devices to come back elsewhere, close everything in the order of its use."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import asyncpg
 import structlog
@@ -21,18 +20,17 @@ from aparte.server.contacts import http as contacts_http
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
 from aparte.server.devices import http as devices_http
-from aparte.server.edge import pages
+from aparte.server.edge import openapi, pages
 from aparte.server.kit import metrics
 from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.door import Route
 from aparte.server.kit.limits import Limiter
-from aparte.server.kit.valkey import Valkey
 from aparte.server.messages import frames as messages_frames
 from aparte.server.messages import http as messages_http
 from aparte.server.messages.writer import Writer
+from aparte.server.preconditions import check_database
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence.actions import Presence
-from aparte.server.preconditions import check_database
 from aparte.server.receipts import frames as receipts_frames
 from aparte.server.receipts import http as receipts_http
 from aparte.server.receipts.coalescer import Coalescer
@@ -112,3 +110,20 @@ def observe(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request."""
     metrics.REQUESTS.labels(method, route, str(status)).inc()
     metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+
+
+def add_pages(app: web.Application, config: Config, rest: Sequence[Route]) -> None:
+    """Add the pages that people look at: the front page, set-up, the documents of the API."""
+    pages.add(app, config.public_url)
+    openapi.add_to(app, rest)
+
+
+async def until_stopped(stop: asyncio.Event) -> None:
+    """Wait for the signal, or until the process that started this one is gone."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        try:
+            await asyncio.wait_for(stop.wait(), 1.0)
+        except TimeoutError:
+            continue
+        return

@@ -41,6 +41,7 @@ UNREACHABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,
+    asyncpg.exceptions.TransactionRollbackError,  # a deadlock or a serialisation failure: once more, from the start
 )
 
 

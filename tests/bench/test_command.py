@@ -1,0 +1,35 @@
+"""`aparte bench` as one types it: it starts a server of its own, measures, prints, and leaves nothing behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from aparte.embedded import processes
+
+
+def bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end."""
+    command = [sys.executable, "-m", "aparte", "bench", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_it_brings_its_own_server_and_takes_it_away(tmp_path: Path) -> None:
+    done = bench("room", "--devices", "4", "--seconds", "0.5", "--floor", "0.3", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["what"] == "room"
+    assert report["command"].startswith("aparte bench room --devices 4")
+    figures = {figure["name"]: figure["value"] for figure in report["sections"][0]["figures"]}
+    assert figures["undelivered"] == 0
+    assert figures["messages_per_second"] > 0
+    assert list(tmp_path.iterdir()) == []
+    assert not any(str(tmp_path) in Path(f"/proc/{pid}/cmdline").read_text() for pid in processes.working_in(tmp_path))
+
+
+def test_what_cannot_be_measured_is_one_sentence() -> None:
+    done = bench("room", "--server", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "could not be measured" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert bench("room", "--server", "http://127.0.0.1:9", "--slow-flush", "2").returncode == 1
