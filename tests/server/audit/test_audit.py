@@ -47,10 +47,13 @@ async def test_an_event_is_kept_with_everything_known_of_it(db: Database, admin:
 
 
 async def test_what_is_rolled_back_leaves_no_trace(db: Database, admin: Admin) -> None:
-    with pytest.raises(RuntimeError):
+    async def fail_afterwards() -> None:
         async with db.transaction() as tx:
             await audit.record(tx, Event("thing_done"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail_afterwards()
     assert await admin.fetchval("SELECT count(*) FROM audit_entries") == 0
 
 
