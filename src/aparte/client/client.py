@@ -66,7 +66,7 @@ class Client:
 
     @classmethod
     def register(
-        cls, profile: Place | str, who: Credentials, *, email: str | None = None, display_name: str | None = None
+        cls, profile: Place | str, who: Credentials, *, email: str, display_name: str | None = None
     ) -> "AbstractAsyncContextManager[Client]":
         """Make an account, with a new profile as its first device."""
         return registered(cls, place_of(profile), who, email, display_name)
@@ -216,6 +216,11 @@ class Client:
     def device_id(self) -> DeviceId:
         """The id of this profile's device."""
         return self._session.profile.device
+
+    @property
+    def server(self) -> str:
+        """The address of the server that this client talks to."""
+        return self._session.http.server
 
     async def devices(self) -> list[Device]:
         """List one's own devices."""

@@ -69,7 +69,7 @@ async def opened(make: Callable[[Session], C], place: Place) -> AsyncIterator[C]
 
 @asynccontextmanager
 async def registered(
-    make: Callable[[Session], C], place: Place, who: Credentials, email: str | None, display_name: str | None
+    make: Callable[[Session], C], place: Place, who: Credentials, email: str, display_name: str | None
 ) -> AsyncIterator[C]:
     """Make an account, with a new profile as its first device."""
     async with session_at(place, create=True) as session:

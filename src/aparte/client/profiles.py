@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aparte.client.errors import ClientError
+from aparte.client.errors import ClientError, NotSignedIn
 from aparte.client.store.db import Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -64,7 +64,7 @@ class Folder:
         A profile made without a passphrase opens with its key file; APARTE_PASSPHRASE stands in for `passphrase`.
         """
         if not create and not self.exists:
-            raise ClientError("no_profile", self.path.name)
+            raise NotSignedIn("no_profile", self.path.name)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
         file = os.open(self.lock("open"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -16,7 +16,7 @@ from aparte.wire.codec import to_json
 from aparte.wire.ids import AccountId, DeviceId
 
 
-async def register(session: Session, who: Credentials, email: str | None, display_name: str | None) -> None:
+async def register(session: Session, who: Credentials, email: str, display_name: str | None) -> None:
     """Make an account with this profile as its first device.
 
     Both ids are kept before the server is asked: asking again after a lost answer is the same registration.

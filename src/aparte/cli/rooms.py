@@ -1,0 +1,140 @@
+"""`aparte rooms`, `new room`, `join`, `leave`, `members`, `topic`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from aparte.cli.output import put, put_json, table
+from aparte.cli.running import settings_of, with_client
+from aparte.client import Client, Member, Room
+
+RoomTarget = Annotated[str, typer.Argument(help="The room, as '#name'.", metavar="'#ROOM'")]
+
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make something new: a room.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(rooms)
+    app.add_typer(new, name="new")
+    app.command()(join)
+    app.command()(leave)
+    app.command()(members)
+    app.command()(topic)
+
+
+@new.callback()
+def anew() -> None:
+    """Make something new: a room."""
+
+
+@new.command("room")
+def new_room(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="What the room is called.")],
+    topic: Annotated[str, typer.Option(help="What it is about.")] = "",
+) -> None:
+    """Make a public room: everybody with an account can find and join it, and the server can read it."""
+
+    async def work(me: Client) -> None:
+        show(context, await me.new_room(name, topic=topic))
+
+    with_client(context, work)
+
+
+def rooms(context: typer.Context) -> None:
+    """List the rooms you are in, newest activity first."""
+
+    async def work(me: Client) -> None:
+        found = await me.rooms()
+        if settings_of(context).json:
+            for room in found:
+                put_json(room_row(room))
+        elif found:
+            table([(room.title, str(room.unread or ""), str(room.member_count), room.topic) for room in found])
+
+    with_client(context, work)
+
+
+def join(context: typer.Context, room: RoomTarget) -> None:
+    """Enter a public room."""
+
+    async def work(me: Client) -> None:
+        show(context, await me.join(room))
+
+    with_client(context, work)
+
+
+def leave(context: typer.Context, room: RoomTarget) -> None:
+    """Leave a room. What this profile has stored of it stays."""
+
+    async def work(me: Client) -> None:
+        await me.leave(room)
+
+    with_client(context, work)
+
+
+def members(context: typer.Context, room: RoomTarget) -> None:
+    """List who is in a room."""
+
+    async def work(me: Client) -> None:
+        found = await me.members(room)
+        if settings_of(context).json:
+            for member in found:
+                put_json(member_row(member))
+        else:
+            table([(member.username, member.role, member.display_name) for member in found])
+
+    with_client(context, work)
+
+
+def topic(
+    context: typer.Context,
+    room: RoomTarget,
+    text: Annotated[list[str] | None, typer.Argument(help="The new topic; without one, it is shown.")] = None,
+) -> None:
+    """Show or set what a room is about."""
+
+    async def work(me: Client) -> None:
+        found = await me.room(room) if text is None else await me.change_room(room, topic=" ".join(text))
+        if settings_of(context).json:
+            put_json(room_row(found))
+        else:
+            table([(found.topic,)])
+
+    with_client(context, work)
+
+
+def show(context: typer.Context, room: Room) -> None:
+    """Show a room."""
+    if settings_of(context).json:
+        put_json(room_row(room))
+    else:
+        put(room.title)
+
+
+def room_row(room: Room) -> dict[str, Any]:
+    """Show a room as JSON."""
+    return {
+        "conversation": room.title,
+        "id": room.id,
+        "kind": room.kind,
+        "topic": room.topic,
+        "description": room.description,
+        "role": room.role,
+        "members": room.member_count,
+        "messages": room.message_count,
+        "unread": room.unread,
+        "last_message_at": room.last_message_at,
+    }
+
+
+def member_row(member: Member) -> dict[str, Any]:
+    """Show a member as JSON."""
+    return {
+        "username": member.username,
+        "account_id": member.id,
+        "display_name": member.display_name,
+        "role": member.role,
+        "joined_at": member.joined_at,
+    }
