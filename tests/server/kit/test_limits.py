@@ -1,12 +1,16 @@
 """The rate limits by themselves and between processes."""
 
-from typing import Any
+import asyncio
+import time
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.valkey import Server, running, until
 
 from aparte.server.kit.limits import LIMITS, Bucket, Limit, Limiter
+from aparte.server.kit.valkey import Valkey
 from aparte.wire.errors import Refusal
 
 
@@ -94,21 +98,93 @@ async def test_the_number_of_buckets_is_bounded(monkeypatch: pytest.MonkeyPatch)
     assert len(limiter._buckets["send"]) == 10
 
 
-class Away:
-    """A Valkey that is not there."""
-
-    def __init__(self, *, available: bool) -> None:
-        self.available = available
-        self.calls = 0
-
-    async def call(self, *arguments: Any) -> Any:
-        self.calls += 1
-        raise ConnectionError(arguments[0])
+# Between processes ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("available", [True, False])
-@pytest.mark.parametrize("name", ["login", "send"])
-async def test_without_valkey_each_process_keeps_to_the_limit_by_itself(name: str, available: bool) -> None:
-    limiter = Limiter(Away(available=available), clock=Time())
-    assert await draws(limiter, name, "a", 100) == int(LIMITS[name].capacity)
-    await limiter.share()
+@pytest.fixture
+async def valkey() -> AsyncIterator[Server]:
+    async with running() as here:
+        yield here
+
+
+@pytest.fixture
+async def two(valkey: Server) -> AsyncIterator[tuple[Limiter, Limiter]]:
+    """Two processes with one Valkey."""
+    clients = [Valkey(valkey.url), Valkey(valkey.url)]
+    for client in clients:
+        await client.open()
+    yield Limiter(clients[0]), Limiter(clients[1])
+    for client in clients:
+        await client.close()
+
+
+async def test_what_guards_passwords_is_one_limit_for_all_processes(two: tuple[Limiter, Limiter]) -> None:
+    granted = 0
+    for _ in range(40):
+        for limiter in two:
+            granted += await draws(limiter, "login", "192.0.2.1", 1)
+    assert LIMITS["login"].capacity <= granted <= LIMITS["login"].capacity + 3
+
+
+async def test_r_016_a_flood_on_two_processes_gets_at_most_half_as_much_again(two: tuple[Limiter, Limiter]) -> None:
+    limit = LIMITS["send"]
+    granted, began = 0, time.monotonic()
+    while (passed := time.monotonic() - began) < 3:
+        for limiter in two:
+            granted += await draws(limiter, "send", "alice", 5)
+            await limiter.share()
+        await asyncio.sleep(0.05)
+    assert granted <= 1.5 * (limit.capacity + limit.refill * passed)
+    assert granted >= limit.capacity
+
+
+async def test_a_process_that_meets_a_key_late_does_not_start_with_a_full_bucket(two: tuple[Limiter, Limiter]) -> None:
+    first, second = two
+    await draws(first, "register", "192.0.2.1", 20)
+    assert await draws(second, "register", "192.0.2.1", 20) <= 2
+    assert await draws(second, "register", "192.0.2.2", 30) == 20
+
+
+async def test_valkey_is_not_told_whose_counters_these_are(two: tuple[Limiter, Limiter], valkey: Server) -> None:
+    await draws(two[0], "login_name", "hunter2", 3)
+    client = Valkey(valkey.url)
+    await client.open()
+    names = await client.call("KEYS", "*")
+    assert len(names) == 1
+    assert b"hunter2" not in names[0]
+    assert 0 < await client.call("TTL", names[0]) <= 2 * 200 + 10
+    await client.close()
+
+
+async def test_r_015_when_valkey_dies_each_process_keeps_to_the_limit_and_when_it_returns_they_share_again(
+    two: tuple[Limiter, Limiter], valkey: Server
+) -> None:
+    first, second = two
+    await draws(first, "login", "a", 1)
+    valkey.kill()
+    for limiter in two:
+        assert await draws(limiter, "login", "192.0.2.1", 100) == 30
+    await valkey.start()
+    await until(lambda: all(limiter._valkey is not None and limiter._valkey.available for limiter in two))
+    granted = await draws(first, "login", "192.0.2.3", 20) + await draws(second, "login", "192.0.2.3", 40)
+    assert granted <= 32
+
+
+async def test_r_015_nobody_waits_long_for_a_valkey_that_hangs(two: tuple[Limiter, Limiter], valkey: Server) -> None:
+    valkey.freeze()
+    async with asyncio.timeout(5):
+        granted = [await draws(limiter, "login", "192.0.2.1", 100) for limiter in two]
+    assert granted == [30, 30]
+    valkey.thaw()
+
+
+async def test_what_is_drawn_in_the_background_is_shared_by_itself(two: tuple[Limiter, Limiter]) -> None:
+    tasks = [asyncio.create_task(limiter.run()) for limiter in two]
+    first, second = two
+    assert await draws(first, "directory", "alice", 60) == 60
+    await draws(second, "directory", "alice", 16)
+    await asyncio.sleep(0.8)
+    assert await draws(second, "directory", "alice", 60) <= 4
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,19 +12,17 @@ import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from aparte.wire.errors import Refusal
 
-VALKEY_SECONDS = 0.25
-"""No request waits longer for Valkey."""
 SHARE_SECONDS = 0.25
 BUCKETS = 100_000
 """Buckets of one limit in one process; beyond it the one longest unused is forgotten."""
 TOGETHER = 64
-"""Counters brought up to date at the same time."""
+"""Counters brought up to date by one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ class Counters(Protocol):
     def available(self) -> bool:
         """Whether it is worth asking."""
 
-    async def call(self, *arguments: Any) -> Any:
-        """Run a command; whatever goes wrong is an exception."""
+    async def batch(self, commands: Sequence[Sequence[str | int | float]]) -> list[Any]:
+        """Run commands in one round trip of at most 250 ms; whatever goes wrong is an exception."""
 
 
 class Bucket:
@@ -89,8 +87,9 @@ class Bucket:
         return 0.0
 
     def give_back(self, limit: Limit, cost: float) -> None:
-        """Undo a draw."""
+        """Undo a draw, here and with the next sharing for the others."""
         self.full_at -= cost / limit.refill
+        self.pending -= cost
 
     def charge(self, limit: Limit, cost: float, now: float) -> None:
         """Pay for what other processes drew; the debt is at most one more full bucket."""
@@ -146,56 +145,41 @@ class Limiter:
 
     async def share(self) -> None:
         """Share what is due, once."""
-        if self._valkey is None or not self._valkey.available:
-            return
-        due, self._due = list(self._due.items()), {}
-        for start in range(0, len(due), TOGETHER):
-            some = due[start : start + TOGETHER]
-            await asyncio.gather(*(self._share(name, key, bucket) for (name, key), bucket in some))
+        due, self._due = self._due, {}
+        waiting = list(due.items())
+        for start in range(0, len(waiting), TOGETHER):
+            await self._share([_Sharing(*key, bucket) for key, bucket in waiting[start : start + TOGETHER]])
 
     async def _ask(self, name: str, key: str, cost: float) -> None:
         """Bring the counter up to date before the draw counts as granted."""
         limit, bucket, now = self._limits[name], self._bucket(name, key), self._clock()
-        await self._share(name, key, bucket)
+        await self._share([_Sharing(name, key, bucket)])
         debt = bucket.full_at - now - limit.capacity / limit.refill
         if debt > 1e-9:
             bucket.give_back(limit, cost)
             raise _refusal(name, debt)
 
-    async def _share(self, name: str, key: str, bucket: Bucket) -> None:
-        if self._valkey is None or not self._valkey.available:
-            return
-        limit = self._limits[name]
-        drawn, bucket.pending = min(bucket.pending, limit.capacity), 0.0
-        try:
-            async with asyncio.timeout(VALKEY_SECONDS):
-                others = await self._count(name, key, bucket, drawn)
-        except Exception:  # noqa: BLE001 - whatever ails Valkey, the local bucket has decided
-            bucket.pending += drawn
-            return
-        bucket.charge(limit, others, self._clock())
+    async def _share(self, some: "Sequence[_Sharing]") -> None:
+        """Add own draws to the counters of this window, and charge what others drew that was not yet charged here.
 
-    async def _count(self, name: str, key: str, bucket: Bucket, drawn: float) -> float:
-        """Add own draws to the counter of this window; return what others drew that was not yet charged here.
-
-        A process that meets a key for the first time charges what a sliding window says was drawn lately.
+        A counter that is met for the first time is charged with what a sliding window says was drawn lately.
         """
-        assert self._valkey is not None  # noqa: S101 - asked by `_share` alone, which looked
-        limit = self._limits[name]
-        seconds = max(1.0, limit.capacity / limit.refill)
-        window, elapsed = divmod(self._wall(), seconds)
-        here = _counter(name, key, int(window))
-        earlier = 0.0
-        if bucket.window != int(window):
-            await self._valkey.call("SET", here, "0", "NX", "EX", math.ceil(2 * seconds) + 10)
-            if bucket.window == -1:
-                last = await self._valkey.call("GET", _counter(name, key, int(window) - 1))
-                earlier = float(last or 0) * (1 - elapsed / seconds)
-            bucket.window, bucket.known = int(window), 0.0
-        total = float(await self._valkey.call("INCRBYFLOAT", here, drawn))
-        others = max(0.0, total - bucket.known - drawn)
-        bucket.known = total
-        return min(limit.capacity, others + earlier)
+        if self._valkey is None or not self._valkey.available or not some:
+            return
+        wall = self._wall()
+        commands = [command for one in some for command in one.ask(self._limits[one.name], wall)]
+        try:
+            replies = await self._valkey.batch(commands)
+        except Exception:  # noqa: BLE001 - whatever ails Valkey, the local buckets have decided
+            for one in some:
+                one.bucket.pending += one.drawn
+            return
+        now = self._clock()
+        for place, one in enumerate(some):
+            _, last, total = replies[3 * place : 3 * place + 3]
+            others = one.others(float(last or 0), float(total))
+            limit = self._limits[one.name]
+            one.bucket.charge(limit, min(limit.capacity, others), now)
 
     def _bucket(self, name: str, key: str) -> Bucket:
         buckets = self._buckets[name]
@@ -207,6 +191,43 @@ class Limiter:
         else:
             buckets.move_to_end(key)
         return bucket
+
+
+class _Sharing:
+    """One bucket on its way to Valkey and back."""
+
+    def __init__(self, name: str, key: str, bucket: Bucket) -> None:
+        self.name = name
+        self.key = key
+        self.bucket = bucket
+        self.drawn = 0.0
+        self._window = 0
+        self._earlier = 0.0
+
+    def ask(self, limit: Limit, wall: float) -> list[tuple[str | int | float, ...]]:
+        """Take the draws that were not shared yet; three commands in one order: life time, last window, own draws."""
+        bucket = self.bucket
+        seconds = max(1.0, limit.capacity / limit.refill)
+        window, elapsed = divmod(wall, seconds)
+        self._window = int(window)
+        self._earlier = 1 - elapsed / seconds if bucket.window == -1 else 0.0
+        if bucket.window != self._window:
+            bucket.window, bucket.known = self._window, 0.0
+        self.drawn, bucket.pending = min(bucket.pending, limit.capacity), 0.0
+        here = _counter(self.name, self.key, self._window)
+        return [
+            ("SET", here, "0", "NX", "EX", math.ceil(2 * seconds) + 10),
+            ("GET", _counter(self.name, self.key, self._window - 1)),
+            ("INCRBYFLOAT", here, self.drawn),
+        ]
+
+    def others(self, last: float, total: float) -> float:
+        """Tell what the others drew, from the totals of the last window and of this one."""
+        if self.bucket.window != self._window:
+            return 0.0
+        others = max(0.0, total - self.bucket.known - self.drawn)
+        self.bucket.known = total
+        return others + last * self._earlier
 
 
 def _refusal(name: str, wait: float) -> Refusal:
