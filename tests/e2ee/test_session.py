@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.e2ee.people import Person, conversation, seeded
 
-from aparte.e2ee import protobuf, session
+from aparte.e2ee import protobuf, ratchet, session
 from aparte.e2ee.errors import (
     DuplicateMessage,
     E2eeError,
@@ -18,13 +18,14 @@ from aparte.e2ee.errors import (
     UntrustedIdentity,
 )
 from aparte.e2ee.keys import KeyPair
-from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, MESSAGE_TYPE, FirstMessage, SignalMessage
+from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, MESSAGE_TYPE, FirstMessage, Header, Sealed, SignalMessage
+from aparte.e2ee.spqr.message import Kind, Message, encode
 
-Message = tuple[int, bytes]
+Envelope = tuple[int, bytes]
 KNOWN = frozenset(range(1, 9))
 
 
-def refused(person: Person, peer: Person, message: Message, *errors: type[E2eeError]) -> None:
+def refused(person: Person, peer: Person, message: Envelope, *errors: type[E2eeError]) -> None:
     """The message is refused, and the person is as before."""
     before = person.saved()
     with pytest.raises(errors or InvalidMessage):
@@ -273,3 +274,23 @@ def test_a_repeat_in_an_archived_session_is_known_as_one() -> None:
 def test_malformed_messages_are_refused(deserialize: Callable[[bytes], object], data: bytes) -> None:
     with pytest.raises(InvalidMessage):
         deserialize(data)
+
+
+@pytest.mark.parametrize(
+    ("counter", "index", "tried"), [(0, 1, 41), (1_999, 1, 11), (1_999, 2_000, 6), (2**32 - 1, 2**32 - 1, 6)]
+)
+def test_a_forged_message_costs_a_bounded_effort(
+    counter: int, index: int, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = conversation()
+    for _ in range(40):
+        bob.set_up(alice)
+    body = alice.encrypt(bob, b"hello")[1]
+    header, message = Header(KeyPair.generate(seeded(5)).public, counter, 0), SignalMessage.deserialize(body)
+    forged = Sealed(header, message.ciphertext, encode(Message(1, index, Kind.NONE)), None).serialize(bytes(32), b"")
+    attempts = []
+    decrypt = ratchet.decrypt
+    monkeypatch.setattr(ratchet, "decrypt", lambda *arguments: (attempts.append(1), decrypt(*arguments))[1])
+    refused(bob, alice, (MESSAGE_TYPE, forged), InvalidMessage, TooFarAhead)
+    assert len(attempts) == tried
+    assert bob.decrypt(alice, (MESSAGE_TYPE, body)) == b"hello"

@@ -3,5 +3,6 @@
 Nothing here reads a clock, a file or a socket; time and randomness are arguments. What is on the wire is
 described in `docs/protocol/signal.md`. Modules, lowest first:
 
-    errors  primitives  protobuf  keys  xeddsa  prekeys  handshake  spqr  ratchet  session  group  fingerprint
+    errors  primitives  state  protobuf  xeddsa  keys  devices  bundle  messages  kdf_chain
+    handshake  prekeys  spqr  ratchet  session  group  fingerprint
 """

@@ -25,14 +25,18 @@ from aparte.e2ee.errors import (
     TooFarAhead,
     UntrustedIdentity,
 )
+from aparte.e2ee.kdf_chain import JUMP_MAX
 from aparte.e2ee.keys import KEM_CIPHERTEXT_BYTES, PublicKey
 from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, MESSAGE_TYPE, FirstMessage, SignalMessage
 from aparte.e2ee.prekeys import Prekeys
 from aparte.e2ee.primitives import Random
 from aparte.e2ee.ratchet import Ratchet
+from aparte.e2ee.spqr.message import decode as decode_spqr
 from aparte.e2ee.state import State, UInt32, deserialize, serialize
 
 ARCHIVED_SESSIONS_MAX = 40
+EFFORT_MAX = 20_000
+"""Keys that may be derived for one message over all sessions: 40 sessions times the two jumps would be seconds."""
 
 _KIND = 1
 _KIND_ARCHIVED = 3
@@ -164,6 +168,8 @@ def decrypt(record: SessionRecord | None, body: bytes, random: Random) -> Decryp
             advanced, plaintext = _open(session, message, random)
         except (InvalidMessage, DuplicateMessage, TooFarAhead) as refusal:
             refusals.append(refusal)
+            if len(refusals) * _effort(message) > EFFORT_MAX:
+                break
         else:
             return Decrypted(_promote(record, position, advanced), plaintext)
     raise _verdict(refusals)
@@ -212,6 +218,11 @@ def _open(session: Session, message: SignalMessage, random: Random) -> tuple[Ses
     associated = session.peer_identity.serialize() + session.own_identity.serialize()
     state, plaintext = ratchet.decrypt(session.ratchet, message, associated, random)
     return replace(session, pending=None, ratchet=state), plaintext
+
+
+def _effort(message: SignalMessage) -> int:
+    """How many keys one session may have derived to find out that the message is not its own."""
+    return min(message.header.counter, JUMP_MAX) + min(decode_spqr(message.spqr_message).index, JUMP_MAX)
 
 
 def _sessions(record: SessionRecord) -> Iterator[tuple[int, Session]]:
