@@ -33,7 +33,7 @@ fmt: $(VENV)/dev ## format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: $(VENV)/runtime ## measure: BENCH="room idle history catchup"
-	@$(BIN)/aparte bench $(or $(BENCH),room idle history catchup)
+	@for what in $(or $(BENCH),room idle history catchup); do $(BIN)/aparte bench $$what || exit 1; done
 
 lock: $(VENV)/dev ## renew locks/ from pyproject.toml
 	@sh tools/lock

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ class Person:
 
     account: AccountId
     device: DeviceId
-    token: str
+    token: str = field(repr=False)
 
 
 class Crowd:
@@ -60,11 +60,13 @@ class Crowd:
         return await asyncio.gather(*(one(item) for item in items))
 
     async def _register(self, connection: Connection) -> Person:
+        name = f"bench_{uuid4().hex}"
         body = Register(
             account_id=AccountId(uuid4()),
             device=NewDevice(DeviceId(uuid4()), "generator"),
-            username=f"bench_{uuid4().hex}",
+            username=name,
             password=PASSWORD,
+            email=f"{name}@example.org",
         )
         answer = await connection.ask(request(self.url, "POST", "/accounts", body))
         tokens = answer.read(Tokens)

@@ -89,9 +89,9 @@ def show(report: Report, *, as_json: bool) -> None:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
         return
     console = Console(highlight=False)
-    console.print(f"aparte {report.version}: {report.command}", markup=False)
+    console.print(f"aparte {report.version}: {report.command}", markup=False, soft_wrap=True)
     for name, value in report.facts.items():
-        console.print(f"  {name}: {value}", markup=False)
+        console.print(f"  {name}: {value}", markup=False, soft_wrap=True)
     for section in report.sections:
         table = Table("figure", "value", "unit", title=section.title, title_justify="left")
         table.columns[1].justify = "right"
@@ -99,7 +99,7 @@ def show(report: Report, *, as_json: bool) -> None:
             table.add_row(figure.name.replace("_", " "), _rounded(figure.value), figure.unit)
         console.print(table)
         for remark in section.remarks:
-            console.print(f"  {remark}", markup=False)
+            console.print(f"  {remark}", markup=False, soft_wrap=True)
 
 
 def _rounded(value: float) -> str:

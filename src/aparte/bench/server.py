@@ -50,7 +50,7 @@ class Server:
 
     url: str
     groups: Groups = field(default_factory=Groups)
-    admin_dsn: str = ""
+    admin_dsn: str = field(default="", repr=False)
     data: Path | None = None
 
     @property

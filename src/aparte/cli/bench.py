@@ -1,7 +1,6 @@
 """`aparte bench room|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
 
-Several may be named in one command: `aparte bench room idle`. The packages that measure are imported inside the
-commands: whoever installs only the client may lack some of them.
+The packages that measure are imported inside the commands: whoever installs only the client may lack some of them.
 """
 
 # ruff: noqa: PLC0415 - see above
@@ -27,7 +26,7 @@ SlowFlush = Annotated[
 ]
 MessagePack = Annotated[bool, typer.Option("--msgpack", help="Speak MessagePack on the gateway, not JSON.")]
 
-measurements = typer.Typer(no_args_is_help=True, chain=True, help="Measure a real server.")
+measurements = typer.Typer(no_args_is_help=True, help="Measure a real server.")
 
 
 def register(app: typer.Typer) -> None:
