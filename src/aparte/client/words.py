@@ -58,6 +58,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The server cannot do this at the moment; try again later.",
         "Le serveur ne peut pas le faire pour le moment ; réessayez plus tard.",
     ),
+    "too_slow": (
+        "The line is too slow for this; try again.",
+        "La ligne est trop lente pour cela ; réessayez.",
+    ),
     "storage_full": ("The server has no room left.", "Le serveur n'a plus de place."),
     "clock": ("The server's clock is wrong.", "L'horloge du serveur est fausse."),
     "internal": ("Something is broken on the server.", "Quelque chose est cassé sur le serveur."),

@@ -7,10 +7,10 @@ CAP = 60.0
 
 
 def is_transient(error: ClientError) -> bool:
-    """Tell whether the same request may succeed later: no answer, 429, or a server in trouble (5xx)."""
+    """Tell whether the same request may succeed later: no answer, 408, 429, or a server in trouble (5xx)."""
     if isinstance(error, Unreachable):
         return True
-    return error.status is not None and (error.status == 429 or error.status >= 500)
+    return error.status is not None and (error.status in {408, 429} or error.status >= 500)
 
 
 def delay(attempt: int, chance: float, retry_after: float | None = None) -> float:
