@@ -4,6 +4,7 @@ be shown a planted violation as well as the real files.
 
 import ast
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,10 +45,12 @@ class Module:
 
 def modules(folder: str = "") -> list[Module]:
     """Every module below a folder of the package."""
-    return [
-        Module(str(path.relative_to(SOURCE)), path.read_text())
-        for path in sorted((SOURCE / folder).rglob("*.py"))
-    ]
+    return [Module(str(path.relative_to(SOURCE)), path.read_text()) for path in sorted((SOURCE / folder).rglob("*.py"))]
+
+
+def offenders(check: Callable[[Module], Sequence[object]], among: Iterable[Module]) -> dict[str, Sequence[object]]:
+    """Give what a check finds, by module; nothing is what one hopes for."""
+    return {module.name: found for module in among if (found := check(module))}
 
 
 def imported(module: Module) -> set[str]:

@@ -6,8 +6,7 @@ Without this a table has as many authors as there are slices that found it handy
 import re
 
 import pytest
-
-from tests.architecture.sources import ROOT, SERVER, Module, modules, statements
+from tests.architecture.sources import ROOT, SERVER, Module, modules, offenders, statements
 
 STORES = {"store"}
 ALSO = {
@@ -20,7 +19,7 @@ ALSO = {
 }
 OWNERLESS = {"log_generation": "one row written by the migration and by restoring a backup"}
 WRITE = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!DO )(?<!KEY )(?<!FOR )UPDATE)\s+(?!OF\b|SET\b|SKIP\b)(\w+)")
-READ = re.compile(r"\b(?:FROM|JOIN)\s+(?!LATERAL\b)(\w+)\b(?!\s*\()")
+READ = re.compile(r"\b(?:(?<!DELETE )FROM|JOIN)\s+(?!LATERAL\b)(\w+)\b(?!\s*\()")
 FUNCTION_WRITES = {"send_v1": {"messages", "sends", "heads", "members"}, "append_v1": {"heads", "entries"}}
 """Tables that functions of the database write for whoever calls them."""
 EXCEPTIONS = {
@@ -74,10 +73,9 @@ def trespasses(module: Module, owned: set[str], read: set[str]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
-def test_sql_stands_in_stores(module: Module) -> None:
-    if module.parts[0] in {"server", "wire", "e2ee", "cli"}:
-        assert misplaced(module) == []
+def test_sql_stands_in_stores() -> None:
+    looked_at = [module for part in ("server", "wire", "e2ee", "cli") for module in modules(part)]
+    assert offenders(misplaced, looked_at) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,7 @@ def test_planted_sql_is_found(name: str, text: str) -> None:
         ("WITH x AS (DELETE FROM members RETURNING 1) SELECT 1 FROM x", ["writes members"]),
         ("INSERT INTO heads (conversation_id) SELECT 1", ["writes heads"]),
         ("SELECT 1 FROM receipts r JOIN devices d USING (device_id)", ["reads devices"]),
-        ("SELECT * FROM send_v1($1)", ["writes heads by send_v1", "writes members by send_v1"]),
+        ("SELECT * FROM send_v1($1)", [f"writes {table} by send_v1" for table in ("heads", "members", "messages")]),
         ("SELECT 1 FROM messages FOR NO KEY UPDATE SKIP LOCKED", []),
         ("INSERT INTO receipts VALUES (1) ON CONFLICT DO UPDATE SET at = now()", []),
         ("SELECT count(*) FROM unnest($1::uuid[]) AS c", []),
@@ -127,8 +125,7 @@ def test_planted_sql_is_found(name: str, text: str) -> None:
 )
 def test_a_planted_trespass_is_found(statement: str, found: list[str]) -> None:
     module = Module("server/receipts/store.py", f"SQL = {statement!r}")
-    got = trespasses(module, {"receipts", "sends"}, {"messages"})
-    assert [line for line in got if "messages" not in line] == [line for line in found if "reads members" not in line]
+    assert trespasses(module, {"receipts", "sends"}, {"messages"}) == found
 
 
 def test_declarations_are_read_as_people_write_them() -> None:

@@ -176,7 +176,7 @@ class Gateway:
                 await waiting
         except Refusal as refusal:
             reply(error_frame(refusal, ref))
-        except Exception as error:
+        except Exception as error:  # a bug in one frame is answered, and does not end the socket
             reference = secrets.token_hex(8)
             log.error("frame_failed", frame=type(frame).__name__, reference=reference, exc_info=error)
             reply(frames.Error("internal", ref, reference=reference))

@@ -3,11 +3,13 @@
 from aparte.server.conversations.actions.access import authorise, ids_of, move_read_mark
 from aparte.server.conversations.actions.membership import change_role, join, leave, members, remove
 from aparte.server.conversations.actions.rooms import change, create, directory, ensure_lounge, get, mine
+from aparte.server.conversations.rules import check_platform
 
 __all__ = [
     "authorise",
     "change",
     "change_role",
+    "check_platform",
     "create",
     "directory",
     "ensure_lounge",

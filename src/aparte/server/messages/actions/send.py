@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aparte.server.conversations.rules import check_platform
+from aparte.server.conversations import actions as conversations
 from aparte.server.kit.caller import Caller
 from aparte.server.messages import rules
 from aparte.server.messages.model import Outgoing, Placed
@@ -19,7 +19,7 @@ def enqueue(
 
     Membership, repeats and order are decided in the database, under the conversation's lock.
     """
-    check_platform(caller.role)
+    conversations.check_platform(caller.role)
     content = rules.check_content(message.content)
     return writer.put(
         Outgoing(
