@@ -14,6 +14,11 @@ def test_an_address_is_read_and_written() -> None:
     assert address.serialize().hex() == "00" + "0123abcd456748908bcdef0123456789" + "07"
 
 
+@pytest.mark.parametrize("number", [1, 127])
+def test_device_numbers_go_from_1_to_127(number: int) -> None:
+    assert Address.parse(f"{NAME[:-1]}{number}").device == number
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "7", NAME[:-2], NAME[:-1], NAME[:-1] + "0", NAME[:-1] + "128", NAME[:-1] + "+7", NAME.upper(), "x" + NAME],

@@ -62,3 +62,11 @@ def code(version: int | None, local: bytes, remote: bytes) -> bytes:
 def test_what_is_no_code_is_refused(scanned: bytes) -> None:
     with pytest.raises(InvalidMessage):
         fingerprint.compute(identity(1), identity(2)).matches(scanned)
+
+
+def test_a_code_has_at_most_256_bytes() -> None:
+    ours, theirs = fingerprint.compute(identity(1), identity(2)), fingerprint.compute(identity(2), identity(1))
+    filler = bytes(256 - len(theirs.scannable) - 3)
+    assert ours.matches(theirs.scannable + protobuf.encode((9, filler)))
+    with pytest.raises(InvalidMessage):
+        ours.matches(theirs.scannable + protobuf.encode((9, filler + b".")))

@@ -166,3 +166,23 @@ def test_what_is_no_message_of_a_group_is_refused(data: bytes) -> None:
     for deserialize in (Distribution.deserialize, SenderKeyMessage.deserialize):
         with pytest.raises(InvalidMessage):
             deserialize(data)
+
+
+def padded(body: bytes, length: int) -> bytes:
+    """A message filled up to a length by a field that nobody knows."""
+    filler = length - len(body) - 5  # one byte of tag, four of length, at these sizes
+    size = [filler & 127 | 128, filler >> 7 & 127 | 128, filler >> 14 & 127 | 128, filler >> 21]
+    return body + b"\x7a" + bytes(size) + bytes(filler)
+
+
+def test_sound_messages_of_another_version_or_beyond_a_mebibyte_are_refused() -> None:
+    alice, _ = members()
+    chain, signed = alice.distribute(), alice.encrypt_group(b"hello")[:-64]
+    Distribution.deserialize(padded(chain, 1 << 20))
+    SenderKeyMessage.deserialize(padded(signed, (1 << 20) - 64) + bytes(64))
+    for body in (padded(chain, (1 << 20) + 1), b"\x34" + chain[1:], b"\x44" + chain[1:]):
+        with pytest.raises(InvalidMessage):
+            Distribution.deserialize(body)
+    for body in (padded(signed, (1 << 20) - 63), b"\x34" + signed[1:], b"\x43" + signed[1:]):
+        with pytest.raises(InvalidMessage):
+            SenderKeyMessage.deserialize(body + bytes(64))

@@ -137,6 +137,12 @@ def test_no_representation_shows_a_key() -> None:
                 assert form[:12] not in shown, type(value).__name__
 
 
+def test_a_representation_is_the_name() -> None:
+    alice, bob = restored()
+    assert repr(alice.records[bob.address]) == "<SessionRecord>"
+    assert repr(alice.identity) == "<PublicKey>"
+
+
 def test_parts_see_what_is_inside() -> None:
     """The test above would prove nothing if it did not find the secrets."""
     found = {part for value in everything() for part in parts(value) if isinstance(part, bytes)}

@@ -269,6 +269,28 @@ def test_a_repeat_in_an_archived_session_is_known_as_one() -> None:
     refused(alice, bob, message, DuplicateMessage)
 
 
+def padded(body: bytes, length: int) -> bytes:
+    """A message filled up to a length by a field that nobody knows."""
+    filler = length - len(body) - 5  # one byte of tag, four of length, at these sizes
+    return (
+        body
+        + b"\x7a"
+        + bytes([filler & 127 | 128, filler >> 7 & 127 | 128, filler >> 14 & 127 | 128, filler >> 21])
+        + bytes(filler)
+    )
+
+
+def test_messages_of_up_to_a_mebibyte_are_read() -> None:
+    _, _, first = first_message()
+    FirstMessage.deserialize(padded(first, 1 << 20))
+    with pytest.raises(InvalidMessage):
+        FirstMessage.deserialize(padded(first, (1 << 20) + 1))
+    inner = FirstMessage.deserialize(first).message[:-8]
+    SignalMessage.deserialize(padded(inner, (1 << 20) - 8) + bytes(8))
+    with pytest.raises(InvalidMessage):
+        SignalMessage.deserialize(padded(inner, (1 << 20) - 7) + bytes(8))
+
+
 @pytest.mark.parametrize("deserialize", [SignalMessage.deserialize, FirstMessage.deserialize])
 @pytest.mark.parametrize("data", [b"", b"\x44", b"\x44" * 9, b"\x44" + bytes(40), b"\x44" + bytes(1 << 20)])
 def test_malformed_messages_are_refused(deserialize: Callable[[bytes], object], data: bytes) -> None:

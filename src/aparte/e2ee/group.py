@@ -88,7 +88,7 @@ class Distribution:
     @classmethod
     def deserialize(cls, data: bytes) -> "Distribution":
         """Read 33 || protobuf; InvalidMessage on anything malformed."""
-        if not 1 < len(data) <= MESSAGE_BYTES_MAX or data[:1] != _VERSION:
+        if len(data) > MESSAGE_BYTES_MAX or data[:1] != _VERSION:
             raise InvalidMessage
         fields = protobuf.decode(data[1:], _FIELDS)
         key, distribution_id = fields.blob(4), fields.blob(1)
@@ -123,7 +123,7 @@ class SenderKeyMessage:
     def deserialize(cls, data: bytes) -> "SenderKeyMessage":
         """Read 33 || protobuf || signature; InvalidMessage on anything malformed."""
         signed, signature = data[: -xeddsa.SIGNATURE_BYTES], data[-xeddsa.SIGNATURE_BYTES :]
-        if not 1 < len(signed) <= MESSAGE_BYTES_MAX or data[:1] != _VERSION:
+        if len(data) > MESSAGE_BYTES_MAX or signed[:1] != _VERSION:
             raise InvalidMessage
         fields = protobuf.decode(signed[1:], _FIELDS)
         distribution_id = fields.blob(1)

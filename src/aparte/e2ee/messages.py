@@ -44,7 +44,7 @@ class SignalMessage:
     @classmethod
     def deserialize(cls, data: bytes) -> "SignalMessage":
         """Read a message; InvalidMessage on anything malformed, of another version, or without SPQR."""
-        if not 1 + MAC_BYTES < len(data) <= MESSAGE_BYTES_MAX or data[:1] != _VERSION:
+        if len(data) > MESSAGE_BYTES_MAX or data[:1] != _VERSION:
             raise InvalidMessage
         fields = protobuf.decode(data[1:-MAC_BYTES], _MESSAGE_FIELDS)
         spqr_message = fields.blob(5)
@@ -106,7 +106,7 @@ class FirstMessage:
     @classmethod
     def deserialize(cls, data: bytes) -> "FirstMessage":
         """Read a first message; InvalidMessage on anything malformed or of another version."""
-        if not 1 < len(data) <= MESSAGE_BYTES_MAX or data[:1] != _VERSION:
+        if len(data) > MESSAGE_BYTES_MAX or data[:1] != _VERSION:
             raise InvalidMessage
         fields = protobuf.decode(data[1:], _FIRST_MESSAGE_FIELDS)
         kem_ciphertext = fields.blob(8)

@@ -49,7 +49,7 @@ def serialize(kind: int, state: State) -> bytes:
 
 def deserialize(kind: int, data: bytes, record: type[S]) -> S:
     """Read what `serialize` wrote; InvalidState if it is anything else."""
-    if len(data) < 3 or data[0] != VERSION or data[1] != kind:
+    if data[:2] != bytes([VERSION, kind]):
         raise InvalidState
     try:
         state: S = _decoder(record).decode(memoryview(data)[2:])
