@@ -438,3 +438,21 @@ async def test_what_is_no_http_is_refused_without_quoting_it_in_the_log(
     assert b" 400 " in first
     assert "BadHttpMessage" in caplog.text or "InvalidHeader" in caplog.text
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_connection_that_asks_for_nothing_is_closed(
+    serve: Serve, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aparte.server.edge.runner.HEADER_SECONDS", 0.2)
+    server = await serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+    writer.write(begun)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    response, _ = await server.ask("GET", "/ask")
+    await asyncio.sleep(0.4)
+    again, _ = await server.ask("GET", "/ask")
+    assert response.status == again.status == 200, "who has asked may be idle longer"

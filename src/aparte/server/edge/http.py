@@ -1,6 +1,5 @@
 """Every REST request on its way in and out: origin, token, rights, rate limit, body, handler, answer, one log line."""
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from aiohttp.typedefs import Middleware
 from aparte.server.edge import answer, origin
 from aparte.server.edge import request as came
 from aparte.server.edge.origin import Network
+from aparte.server.edge.runner import IDLE_SECONDS, Runner, protocol_log
 from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.door import Call, Nothing, Route
 from aparte.server.kit.limits import Limiter
@@ -64,30 +64,16 @@ def application(routes: Sequence[Route], edge: Edge) -> web.Application:
 
 def runner(app: web.Application) -> web.AppRunner:
     """Run an application as this edge expects it: bodies are never inflated, handlers never cancelled."""
-    return web.AppRunner(
+    return Runner(
         app,
         access_log=None,
-        logger=_protocol_log(),
+        logger=protocol_log(),
         auto_decompress=False,
         handler_cancellation=False,
-        keepalive_timeout=75.0,
+        keepalive_timeout=IDLE_SECONDS,
         lingering_time=2.0,
         shutdown_timeout=10.0,
     )
-
-
-def _protocol_log() -> logging.Logger:
-    """What is no HTTP is logged by the kind of its fault: the library's own words quote headers, tokens included."""
-    protocol = logging.getLogger("aparte.http_protocol")
-    protocol.addFilter(_say_the_kind_alone)
-    return protocol
-
-
-def _say_the_kind_alone(record: logging.LogRecord) -> bool:
-    if record.exc_info and record.exc_info[0]:
-        record.msg, record.args = "request refused by the parser: %s", (record.exc_info[0].__name__,)
-        record.exc_info = None
-    return True
 
 
 def _handler(route: Route, edge: Edge) -> AioHandler:
