@@ -24,7 +24,7 @@ def test_of_nothing_there_are_no_percentiles() -> None:
 
 
 def test_cpu_is_told_of_what_is_known() -> None:
-    spent = {"seconds": 10.0, "generator": 2.0, "server": 5.0, "postgres": 3.0, "valkey": 0.1}
+    spent = {"seconds": 10.0, "generator": 2.0, "server": 5.0, "postgres": 3.0, "valkey": 0.1, "others": 1.0}
     own = {figure.name: figure.value for figure in cpu_figures(spent, 1000, "message", is_own=True)}
     assert own["cpu_server"] == 50
     assert own["cpu_server_and_postgres_per_message"] == 8

@@ -62,13 +62,13 @@ class _Returning:
         await self.ask(frames.Hello(self._person.token), "welcome")
 
     async def ask(self, frame: frames.FromClient, wanted: str) -> _Answer:
-        """Send a frame and wait for its answer; live frames do not come, for nobody writes."""
+        """Send a frame and wait for its answer, whatever the server hints at meanwhile."""
         assert self._ws is not None  # noqa: S101 - opened before
         self._ws.write(framed(frame, self._encoding))
         async with asyncio.timeout(ANSWER_SECONDS):
-            answer = await self._answers.get()
-        if answer.type != wanted:
-            raise UnexpectedAnswer(f"{wanted} was expected, {answer.type} {answer.code} came")
+            while (answer := await self._answers.get()).type != wanted:
+                if answer.type == "error":
+                    raise UnexpectedAnswer(f"{wanted} was expected, the error {answer.code} came")
         return answer
 
     def close(self) -> None:

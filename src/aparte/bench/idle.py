@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from aparte.bench.crowd import Person, crowd
-from aparte.bench.processes import Cost
+from aparte.bench.processes import Cost, Group
 from aparte.bench.report import Figure, Section, cpu_figures
 from aparte.bench.server import Server
 from aparte.bench.websocket import UnexpectedAnswer
@@ -49,7 +49,7 @@ async def run(server: Server, options: Options) -> list[Section]:
             connected = step
             await asyncio.sleep(SETTLE_SECONDS)
             memory[step] = server.groups.server.memory_bytes()
-        cost = Cost(server.groups)
+        cost = Cost(server.groups, Group(tuple(holder.pid for holder in holders)))
         await asyncio.sleep(options.seconds)
         spent = cost.spent()
         still_open = sum([await holder.open([]) for holder in holders])
@@ -81,6 +81,7 @@ class _HolderProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
     async def open(self, people: Sequence[Person]) -> int:
         """Open a gateway for each of them; tells how many are open now."""

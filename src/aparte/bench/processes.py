@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
+PARTS = ("generator", "server", "postgres", "valkey")
 
 
 class _Status(NamedTuple):
@@ -72,6 +73,16 @@ class Group:
         return [status for status in everybody if status.pid in wanted]
 
 
+def _busy_seconds() -> float:
+    """CPU time of the whole machine so far, what its host took away included (/proc/stat, proc(5))."""
+    try:
+        fields = (_PROC / "stat").read_text().split(maxsplit=9)[1:9]
+    except OSError:
+        return 0.0
+    user, nice, system, _, _, irq, softirq, steal = (int(field) for field in fields)
+    return (user + nice + system + irq + softirq + steal) / _TICKS
+
+
 def _memory(pid: int) -> int:
     for name, key in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
         try:
@@ -105,7 +116,10 @@ class Groups:
 
 @dataclass(slots=True)
 class Cost:
-    """CPU seconds since the start, by whose they are, and how long that took by the clock."""
+    """CPU seconds since the start, by whose they are, and how long that took by the clock.
+
+    `others` is what the machine did besides: figures of a machine that others use are no figures of this program.
+    """
 
     groups: Groups
     helpers: Group = Group(())
@@ -117,14 +131,17 @@ class Cost:
         self._start = self._read()
 
     def spent(self) -> dict[str, float]:
-        """`seconds`, and CPU seconds of `generator`, `server`, `postgres` and `valkey` since the start."""
+        """`seconds`, and CPU seconds of `generator`, `server`, `postgres`, `valkey` and `others` since the start."""
         now = self._read()
-        return {name: now[name] - self._start[name] for name in now}
+        spent = {name: now[name] - self._start[name] for name in now}
+        spent["others"] = max(0.0, spent.pop("busy") - sum(spent[part] for part in PARTS))
+        return spent
 
     def _read(self) -> dict[str, float]:
         own = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "seconds": time.monotonic(),
+            "busy": _busy_seconds(),
             "generator": own.ru_utime + own.ru_stime + self.helpers.cpu_seconds(),
             "server": self.groups.server.cpu_seconds(),
             "postgres": self.groups.postgres.cpu_seconds(),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aparte import __version__
+from aparte.bench.processes import PARTS
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class Latencies:
 def cpu_figures(spent: Mapping[str, float], per: float, what: str, *, is_own: bool) -> list[Figure]:
     """CPU of each part in percent of a core, and of server and database together per thing done, in milliseconds."""
     seconds = spent["seconds"]
-    parts = ("generator", "server", "postgres", "valkey") if is_own else ("generator",)
+    parts = (*PARTS, "others") if is_own else ("generator",)
     figures = [Figure(f"cpu_{part}", 100 * spent[part] / seconds, "% of a core") for part in parts]
     if is_own and per:
         together = spent["server"] + spent["postgres"]
