@@ -96,9 +96,10 @@ def _bytes(password: str) -> bytes:
 
 
 def _verify(hasher: argon2.PasswordHasher, hashed: str, password: bytes) -> bool:
-    if hashed.startswith("$2"):
-        return bcrypt.checkpw(password[:BCRYPT_BYTES], hashed.encode())
+    """Compare; a hash that is none, as imports may bring, matches nothing."""
     try:
+        if hashed.startswith("$2"):
+            return bcrypt.checkpw(password[:BCRYPT_BYTES], hashed.encode())
         return hasher.verify(hashed, password)
-    except argon2.exceptions.VerificationError:
+    except (argon2.exceptions.VerificationError, ValueError):
         return False
