@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,13 @@ async def test_the_number_of_buckets_is_bounded(monkeypatch: pytest.MonkeyPatch)
     for n in range(100):
         await limiter.draw("send", str(n))
     assert len(limiter._buckets["send"]) == 10
+
+
+def test_the_document_says_what_the_limits_are() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "rate-limits.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    written = {name.strip("`"): (float(at_once), float(refill)) for name, _, at_once, refill, _ in rows}
+    assert written == {name: (limit.capacity, round(limit.refill, 4)) for name, limit in LIMITS.items()}
 
 
 # Between processes ------------------------------------------------------------------------------------------------
