@@ -168,7 +168,7 @@ def test_entries_come_back_as_they_were(store: Store) -> None:
     assert [e.body["text"] for e in found] == ["un", "deux", "x"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pages=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 5)), max_size=12))
 def test_whatever_pages_come_the_log_has_no_hole_and_no_repeat(pages: list[tuple[int, int]]) -> None:
     path = Path(f"/tmp/aparte-store-{os.getpid()}-{uuid4().hex}")

@@ -22,7 +22,7 @@ from aparte.client.session import Session
 from aparte.client.store import conversations, profile
 from aparte.client.transport.socket import Closed, Socket, connect
 from aparte.wire import limits
-from aparte.wire.frames import Close, Error, FromServer, Hello, Typing, Welcome
+from aparte.wire.frames import Ack, Close, Error, FromServer, Hello, Typing, Welcome
 
 FOLLOWER_SECONDS = 1.0
 """How often a process without the gateway looks whether it can have it."""
@@ -208,14 +208,19 @@ class Gateway:
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(INTERVAL)
-            for ack in self._acks.due(clock()):
-                await socket.send(ack)
+            await self._tell(socket, self._acks.due(clock()))
+
+    async def _tell(self, socket: Socket, acks: list[Ack]) -> None:
+        """Acknowledge; what is acknowledged must outlive the machine, because the server may forget it."""
+        if acks:
+            self._session.store.settle()
+        for ack in acks:
+            await socket.send(ack)
 
     async def _farewell(self, socket: Socket) -> None:
         """Acknowledge what is left to, and close."""
         try:
-            for ack in self._acks.due(0, closing=True):
-                await socket.send(ack)
+            await self._tell(socket, self._acks.due(0, closing=True))
         except Closed:
             pass
         finally:

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from aparte.client.core import retry
-from aparte.client.errors import ClientError, NotSignedIn, TimeOver, error_for
+from aparte.client.errors import ClientError, NotSignedIn, error_for
 from aparte.client.locks import Lock
 from aparte.client.session import Session, decoded, time_over
 from aparte.client.store import outbox
@@ -29,6 +29,10 @@ from aparte.wire.messages import SendMessage, Sent
 STRIPES = 64
 """Conversations share so many lock files; two that share one wait for each other, nothing else."""
 _random = random.SystemRandom()
+
+
+_Answer = tuple[str, bytes]
+"""The outcome, `sent` or a code, and the body that goes with it."""
 
 
 class _Refusal(msgspec.Struct):
@@ -65,20 +69,19 @@ class Outbox:
         Raises TimeOver when that took longer than `seconds`: it stays and is sent later. Raises ClientError
         when the server refuses it: it is gone then.
         """
+        own: _Answer | None = None
         try:
             async with asyncio.timeout(seconds), self._turn(conversation):
-                await self._drain(conversation, item)
+                own = await self._drain(conversation, item, own=item)
         except TimeoutError:
-            if (answer := self._take(item)) is not None:
-                return answer
-            raise time_over(self._trouble.get(conversation, ""), queued=1) from None
+            own = own or self._take(item)
+            if own is None:
+                self._store.settle()
+                raise time_over(self._trouble.get(conversation, ""), queued=1) from None
         except NotSignedIn:
             self.drop([item])
             raise
-        answer = self._take(item)
-        if answer is None:
-            raise TimeOver("time_over", "somebody else took the answer")
-        return answer
+        return result_of(own or self._take(item))
 
     async def deliver_left_over(self, seconds: float) -> None:
         """Send what earlier processes have kept and not sent; what fails stays for the next time."""
@@ -113,15 +116,21 @@ class Outbox:
             finally:
                 lock.release()
 
-    async def _drain(self, conversation: ConversationId, last_item: int) -> None:
-        """Send everything kept for a conversation up to a number, oldest first."""
+    async def _drain(self, conversation: ConversationId, last_item: int, own: int | None = None) -> "_Answer | None":
+        """Send everything kept for a conversation up to a number, oldest first; gives the answer to one's `own`.
+
+        None when somebody else has sent that. Answers to the others are left in the store for whoever waits for them.
+        """
         while True:
             with self._store.reading() as tx:
                 row = outbox.select_first_waiting(tx, conversation, last_item)
             if row is None:
-                return
+                return None
             outcome, answer = await self._post(row)
             with self._store.transaction() as tx:
+                if row.item == own:
+                    outbox.delete_item(tx, row.item)
+                    return outcome, answer
                 outbox.update_answered(tx, row.item, outcome, answer)
 
     async def _post(self, row: OutboxRow) -> tuple[str, bytes]:
@@ -143,17 +152,25 @@ class Outbox:
                 return SENT, body
             attempt += 1
 
-    def _take(self, item: int) -> Sent | None:
-        """Take the answer to a message out of the store; None if there is none yet. Raises what it was refused with."""
+    def _take(self, item: int) -> "_Answer | None":
+        """Take the answer to a message out of the store; None if there is none yet."""
         with self._store.transaction() as tx:
             row = outbox.select_item(tx, item)
             if row is None or row.outcome is None or row.answer is None:
                 return None
             outbox.delete_item(tx, item)
-        if row.outcome == SENT:
-            return decoded(row.answer, Sent)
-        refusal = decoded(row.answer, _Refusal)
-        raise error_for(refusal.code, refusal.detail, data=refusal.data)
+        return row.outcome, row.answer
+
+
+def result_of(answer: "_Answer | None") -> Sent:
+    """Read an answer: where the message is, or raise what it was refused with."""
+    if answer is None:
+        raise ClientError("unexpected_answer", "the outbox lost a message's answer")
+    outcome, body = answer
+    if outcome == SENT:
+        return decoded(body, Sent)
+    refusal = decoded(body, _Refusal)
+    raise error_for(refusal.code, refusal.detail, data=refusal.data)
 
 
 def now_ms() -> int:

@@ -107,7 +107,7 @@ class Session:
             except NotSignedIn:
                 self.sign_out()
                 raise
-            with self.store.transaction() as tx:
+            with self.store.transaction(durable=True) as tx:
                 profile.upsert_tokens(tx, fresh)
             return fresh.access_token
 

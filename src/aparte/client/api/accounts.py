@@ -47,7 +47,7 @@ async def log_in(session: Session, who: Credentials) -> None:
 
 def begin(session: Session, username: str, *, fresh_account: bool) -> profile.ProfileRow:
     """Write down who this profile asks to be. Raises ClientError `profile_in_use` if it is somebody else's."""
-    with session.store.transaction() as tx:
+    with session.store.transaction(durable=True) as tx:
         row = profile.select_profile(tx)
         if row is not None and row.is_confirmed:
             if fresh_account:
@@ -73,7 +73,7 @@ async def sign_in(session: Session, request: Request) -> None:
             raise ClientError("profile_in_use", row.username)
         profile.upsert_tokens(tx, tokens)
     account = await me(session)
-    with session.store.transaction() as tx:
+    with session.store.transaction(durable=True) as tx:
         profile.update_confirmed(tx, account.id, account.username)
 
 

@@ -68,8 +68,13 @@ class Store:
         self._connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Tx]:
-        """Begin with the write lock; commit at the end, roll back on any exception."""
+    def transaction(self, *, durable: bool = False) -> Iterator[Tx]:
+        """Begin with the write lock; commit at the end, roll back on any exception.
+
+        A committed transaction survives the end of the process. `durable` ones, and all before them, also survive a
+        loss of power, for a flush of the disk: for what could not be asked for again.
+        """
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield Tx(self._connection)
@@ -77,6 +82,11 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    def settle(self) -> None:
+        """Make everything that is committed survive a loss of power."""
+        with self.transaction(durable=True) as tx:
+            tx.run("UPDATE profile SET state_rev = state_rev")
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
@@ -101,7 +111,6 @@ class Store:
         except sqlcipher.DatabaseError:
             raise ClientError("wrong_passphrase") from None
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA secure_delete = ON")
         self._connection.execute("PRAGMA foreign_keys = ON")
 
