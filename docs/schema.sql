@@ -1,0 +1,517 @@
+-- The schema of Aparté with a word on every table, column and function.
+--
+-- It is not applied: `src/aparte/server/migrations/` are. A test loads it into an empty database, beside the functions
+-- of a migrated one, and compares the two catalogs, so it is true. Monthly partitions (`messages_y2026m01` …) and the
+-- last ones (`messages_last`, `entries_last`) are made by the functions below and left out here.
+--
+-- `aparte_service` is what the server may do. Everything belongs to the maintenance role, which migrates.
+
+CREATE EXTENSION pg_trgm;   -- finds rooms by a part of their name
+CREATE EXTENSION unaccent;  -- for searches without accents; nothing uses it yet
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO aparte_service;
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+CREATE TYPE account_kind AS ENUM ('person', 'bot', 'system', 'placeholder');
+CREATE TYPE audit_severity AS ENUM ('debug', 'info', 'warning', 'error', 'critical');
+CREATE TYPE base_role AS ENUM ('owner', 'admin', 'moderator', 'member');
+CREATE TYPE conversation_kind AS ENUM ('direct', 'self', 'group', 'room', 'channel');
+CREATE TYPE declared_status AS ENUM ('online', 'away', 'offline');
+CREATE TYPE device_platform AS ENUM ('ios', 'android', 'web', 'desktop');
+CREATE TYPE encryption_mode AS ENUM ('e2ee', 'server');
+CREATE TYPE pgqueuer_status AS ENUM ('queued', 'picked', 'successful', 'exception', 'canceled', 'deleted', 'failed');
+CREATE TYPE platform_role AS ENUM ('guest', 'user', 'moderator', 'admin');
+CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
+
+-- FUNCTION touch_updated_at() RETURNS trigger
+--   Trigger: sets updated_at.
+-- FUNCTION id_at(p_ms bigint) RETURNS uuid
+--   The smallest UUIDv7 of a millisecond: the border of a month.
+-- FUNCTION id_at(p_at timestamp with time zone) RETURNS uuid
+--   The smallest UUIDv7 of a moment.
+-- FUNCTION id_now(p_now timestamp with time zone) RETURNS uuid
+--   A new UUIDv7 of a moment; its low 47 bits are random and count upwards from there.
+-- FUNCTION id_after(p_id uuid, p_n bigint) RETURNS uuid
+--   The n-th id after another.
+-- FUNCTION make_months(p_from timestamp with time zone, p_months integer) RETURNS integer
+--   Makes months of messages and entries that are missing; for the maintenance role. Gives how many.
+-- FUNCTION send_v1(p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[], p_content jsonb[], p_wait boolean) RETURNS TABLE(o_outcome smallint, o_id uuid, o_seq bigint, o_ordinal bigint)
+--   Writes a batch of messages in two statements, lock first: one outcome each (migration 0003 says what they mean).
+-- FUNCTION append_v1(p_conversation uuid, p_kind smallint, p_account uuid, p_device uuid, p_client_message uuid, p_target_seq bigint, p_target uuid, p_body jsonb) RETURNS TABLE(o_id uuid, o_seq bigint)
+--   Gives the next position to an entry of another kind; SQLSTATE AP001 when the clock is a day behind the log.
+-- FUNCTION refuse_change() RETURNS trigger
+--   Trigger: the audit trail is append-only.
+-- FUNCTION make_audit_months(p_from timestamp with time zone, p_months integer) RETURNS integer
+--   Makes months of audit_entries that are missing; for the maintenance role. Gives how many.
+-- FUNCTION fn_pgqueuer_changed() RETURNS trigger
+--   Trigger of PgQueuer: NOTIFY when jobs change.
+
+GRANT EXECUTE ON FUNCTION append_v1(uuid,smallint,uuid,uuid,uuid,bigint,uuid,jsonb) TO aparte_service;
+GRANT EXECUTE ON FUNCTION id_after(uuid,bigint) TO aparte_service;
+GRANT EXECUTE ON FUNCTION id_at(bigint) TO aparte_service;
+GRANT EXECUTE ON FUNCTION id_at(timestamp with time zone) TO aparte_service;
+GRANT EXECUTE ON FUNCTION id_now(timestamp with time zone) TO aparte_service;
+GRANT EXECUTE ON FUNCTION send_v1(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],boolean) TO aparte_service;
+GRANT EXECUTE ON FUNCTION touch_updated_at() TO aparte_service;
+
+-- One row: which history of the log this is. Restoring a backup or promoting a standby renews it, so that markers
+-- given out before are not trusted.
+CREATE TABLE log_generation (
+  only_row boolean NOT NULL DEFAULT true,  -- Always true: there is one row.
+  generation uuid NOT NULL DEFAULT gen_random_uuid(),  -- Part of every marker.
+  CONSTRAINT log_generation_pkey PRIMARY KEY (only_row),
+  CONSTRAINT log_generation_only_row_check CHECK (only_row)
+);
+GRANT SELECT ON log_generation TO aparte_service;
+
+-- Who there is: people, bots, the system's own account, and placeholders of deleted accounts. Owned by the slice
+-- accounts.
+CREATE TABLE accounts (
+  account_id uuid NOT NULL,  -- UUIDv4, made by the client.
+  kind account_kind NOT NULL DEFAULT 'person'::account_kind,  -- Only a person has a password.
+  username text NOT NULL,  -- Unique whatever its case; never contains a colon.
+  email text,  -- Unique whatever its case; a person has an e-mail address, a phone number or both.
+  phone text,  -- E.164; unique.
+  display_name text NOT NULL,  -- What others see; NFC, nothing invisible in it.
+  bio text,  -- A few lines about oneself.
+  avatar_url text,  -- Address of a picture.
+  status_text text,  -- A line under the name.
+  time_zone text DEFAULT 'UTC'::text,  -- IANA name.
+  language text NOT NULL DEFAULT 'fr'::text,  -- BCP 47.
+  role platform_role NOT NULL DEFAULT 'user'::platform_role,  -- On the whole platform; roles in a conversation are in members.
+  status declared_status NOT NULL DEFAULT 'online'::declared_status,  -- What the person declares; offline means invisible.
+  privacy jsonb NOT NULL DEFAULT '{}'::jsonb,  -- Who may write, see when and whether I was here; missing keys mean everyone.
+  is_active boolean NOT NULL DEFAULT true,  -- False: closed; no session opens.
+  is_verified boolean NOT NULL DEFAULT false,  -- Somebody has checked who this is.
+  is_suspended boolean NOT NULL DEFAULT false,  -- True: no session opens either.
+  password_hash text,  -- Argon2id, or bcrypt from an import until the next login.
+  failed_login_attempts integer NOT NULL DEFAULT 0,  -- Since the last success or lock.
+  lock_count integer NOT NULL DEFAULT 0,  -- Locks in a row: each lasts longer than the one before.
+  locked_until timestamptz,  -- No login before this moment, whatever the password.
+  last_login_at timestamptz,  -- When a session was last opened.
+  last_seen_at timestamptz,  -- When a socket was last active; shown as far as privacy allows.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was registered.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When the profile last changed; logins do not count.
+  deleted_at timestamptz,  -- When it became a placeholder.
+  CONSTRAINT accounts_pkey PRIMARY KEY (account_id),
+  CONSTRAINT accounts_avatar_url_check CHECK ((length(avatar_url) <= 500)),
+  CONSTRAINT accounts_bio_check CHECK ((length(bio) <= 1000)),
+  CONSTRAINT accounts_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 100))),
+  CONSTRAINT accounts_email_check CHECK (((length(email) <= 255) AND (email ~* '^[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}$'::text))),
+  CONSTRAINT accounts_failed_login_attempts_check CHECK ((failed_login_attempts >= 0)),
+  CONSTRAINT accounts_language_check CHECK ((length(language) <= 10)),
+  CONSTRAINT accounts_lock_count_check CHECK ((lock_count >= 0)),
+  CONSTRAINT accounts_password_hash_check CHECK ((length(password_hash) <= 255)),
+  CONSTRAINT accounts_phone_check CHECK ((phone ~ '^\+[0-9]{6,15}$'::text)),
+  CONSTRAINT accounts_reachable_check CHECK (((kind <> 'person'::account_kind) OR (email IS NOT NULL) OR (phone IS NOT NULL))),
+  CONSTRAINT accounts_status_text_check CHECK ((length(status_text) <= 200)),
+  CONSTRAINT accounts_time_zone_check CHECK ((length(time_zone) <= 50)),
+  CONSTRAINT accounts_username_check CHECK ((username ~ '^[A-Za-z0-9_-]{3,50}$'::text))
+) WITH (fillfactor=80);
+CREATE UNIQUE INDEX accounts_email_key ON accounts USING btree (lower(email)) WHERE (email IS NOT NULL);
+CREATE UNIQUE INDEX accounts_phone_key ON accounts USING btree (phone) WHERE (phone IS NOT NULL);
+CREATE INDEX accounts_role_idx ON accounts USING btree (role) WHERE (role <> 'user'::platform_role);
+CREATE UNIQUE INDEX accounts_username_key ON accounts USING btree (lower(username));
+CREATE TRIGGER accounts_updated_at_trigger BEFORE UPDATE OF username, email, phone, display_name, bio, avatar_url, status_text, time_zone, language, role, status, privacy, is_active, is_verified, is_suspended ON accounts FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+GRANT INSERT, SELECT, UPDATE ON accounts TO aparte_service;
+
+-- Guesses at names that nobody has, counted like guesses at accounts, so that a lock does not tell which names exist.
+-- Owned by the slice accounts.
+CREATE TABLE login_failures (
+  name_key bytea NOT NULL,  -- A MAC of the name under the server's key: people type passwords into the wrong field.
+  failed_login_attempts integer NOT NULL DEFAULT 0,  -- As in accounts.
+  lock_count integer NOT NULL DEFAULT 0,  -- As in accounts.
+  locked_until timestamptz,  -- As in accounts.
+  tried_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- The newest guess; rows are forgotten by it.
+  CONSTRAINT login_failures_pkey PRIMARY KEY (name_key),
+  CONSTRAINT login_failures_failed_login_attempts_check CHECK ((failed_login_attempts >= 0)),
+  CONSTRAINT login_failures_lock_count_check CHECK ((lock_count >= 0)),
+  CONSTRAINT login_failures_name_key_check CHECK ((length(name_key) = 32))
+) WITH (fillfactor=80);
+CREATE INDEX login_failures_tried_at_idx ON login_failures USING btree (tried_at);
+GRANT DELETE, INSERT, SELECT, UPDATE ON login_failures TO aparte_service;
+
+-- One row per account: the lock under which its state gets revisions. Owned by the slice state.
+CREATE TABLE account_revs (
+  account_id uuid NOT NULL,  -- Whose.
+  rev bigint NOT NULL DEFAULT 0,  -- The newest revision given.
+  xid bigint NOT NULL DEFAULT ((pg_current_xact_id())::text)::bigint,  -- Transaction of the newest change: how other nodes find what they were not told of.
+  CONSTRAINT account_revs_pkey PRIMARY KEY (account_id),
+  CONSTRAINT account_revs_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE
+) WITH (fillfactor=60);
+CREATE INDEX account_revs_xid_idx ON account_revs USING btree (xid);
+GRANT INSERT, SELECT, UPDATE ON account_revs TO aparte_service;
+
+-- What one's own devices must see: the latest value of each key. Owned by the slice state.
+CREATE TABLE account_state (
+  account_id uuid NOT NULL,  -- Whose.
+  key text NOT NULL,  -- As `profile`, `contact:<id>`, `membership:<conversation>`.
+  value jsonb,  -- NULL: the key is gone.
+  rev bigint NOT NULL,  -- Grows by one per change of the account.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was put.
+  CONSTRAINT account_state_pkey PRIMARY KEY (account_id, key),
+  CONSTRAINT account_state_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT account_state_key_check CHECK (((length(key) >= 1) AND (length(key) <= 100)))
+) WITH (fillfactor=80);
+CREATE INDEX account_state_rev_idx ON account_state USING btree (account_id, rev);
+GRANT INSERT, SELECT, UPDATE ON account_state TO aparte_service;
+
+-- Where an account is used. Owned by the slice devices.
+CREATE TABLE devices (
+  device_id uuid NOT NULL,  -- UUIDv4, made and kept by the device.
+  account_id uuid NOT NULL,  -- For ever the same.
+  name text NOT NULL,  -- As its owner calls it.
+  platform device_platform NOT NULL,  -- What it runs on.
+  is_active boolean NOT NULL DEFAULT true,  -- False: revoked.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was registered.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was renamed or revoked.
+  last_active_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it last opened or refreshed a session.
+  CONSTRAINT devices_pkey PRIMARY KEY (device_id),
+  CONSTRAINT devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT devices_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
+) WITH (fillfactor=80);
+CREATE INDEX devices_account_id_idx ON devices USING btree (account_id, is_active);
+CREATE TRIGGER devices_updated_at_trigger BEFORE UPDATE OF name, platform, is_active ON devices FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+GRANT INSERT, SELECT, UPDATE ON devices TO aparte_service;
+
+-- A login on a device. Tokens are derived from (session, generation) with the server's key: only a hash and an id are
+-- here. Owned by the slice sessions.
+CREATE TABLE sessions (
+  session_id uuid NOT NULL,  -- UUIDv4; known to its owner alone.
+  account_id uuid NOT NULL,  -- Who logged in.
+  device_id uuid NOT NULL,  -- Where; one open session per device.
+  generation integer NOT NULL DEFAULT 1,  -- How often the refresh token was exchanged, plus one.
+  refresh_hash text NOT NULL,  -- SHA-256 of the refresh token in force, in hexadecimal.
+  previous_refresh_hash text,  -- Of the one before: within the grace it is answered again, later it ends the session.
+  rotated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When the refresh token was last exchanged.
+  access_id uuid NOT NULL,  -- Id of the access token in force.
+  access_expires_at timestamptz NOT NULL,  -- When that token ends.
+  ip text,  -- Where the login came from; only here and in the audit trail.
+  user_agent text,  -- What program it came from.
+  is_active boolean NOT NULL DEFAULT true,  -- False: logged out, revoked or found stolen.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was opened.
+  last_active_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When its tokens were last exchanged.
+  expires_at timestamptz NOT NULL,  -- When it ends if nothing exchanges its tokens.
+  CONSTRAINT sessions_pkey PRIMARY KEY (session_id),
+  CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT sessions_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT sessions_expires_at_check CHECK ((expires_at > created_at)),
+  CONSTRAINT sessions_generation_check CHECK ((generation > 0)),
+  CONSTRAINT sessions_previous_refresh_hash_check CHECK ((length(previous_refresh_hash) = 64)),
+  CONSTRAINT sessions_refresh_hash_check CHECK ((length(refresh_hash) = 64)),
+  CONSTRAINT sessions_user_agent_check CHECK ((length(user_agent) <= 300))
+) WITH (fillfactor=80);
+CREATE INDEX sessions_account_id_idx ON sessions USING btree (account_id) WHERE is_active;
+CREATE INDEX sessions_device_id_idx ON sessions USING btree (device_id);
+CREATE INDEX sessions_expires_at_idx ON sessions USING btree (expires_at);
+CREATE INDEX sessions_previous_refresh_hash_idx ON sessions USING btree (previous_refresh_hash);
+CREATE UNIQUE INDEX sessions_refresh_hash_key ON sessions USING btree (refresh_hash);
+GRANT DELETE, INSERT, SELECT, UPDATE ON sessions TO aparte_service;
+
+-- Address books: needs nobody's consent. Owned by the slice contacts.
+CREATE TABLE contacts (
+  owner_id uuid NOT NULL,  -- Whose book.
+  contact_id uuid NOT NULL,  -- Who is in it; never its owner.
+  nickname text,  -- As the owner calls them.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When they were added.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When the nickname changed.
+  CONSTRAINT contacts_pkey PRIMARY KEY (owner_id, contact_id),
+  CONSTRAINT contacts_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT contacts_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT contacts_nickname_check CHECK ((length(nickname) <= 100)),
+  CONSTRAINT contacts_self_check CHECK ((owner_id <> contact_id))
+);
+CREATE INDEX contacts_contact_id_idx ON contacts USING btree (contact_id);
+CREATE TRIGGER contacts_updated_at_trigger BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+GRANT DELETE, INSERT, SELECT, UPDATE ON contacts TO aparte_service;
+
+-- Who does not want to hear of whom: the only truth about blocks. Owned by the slice contacts.
+CREATE TABLE blocks (
+  blocker_id uuid NOT NULL,  -- Who blocked.
+  blocked_id uuid NOT NULL,  -- Who is blocked; never the same.
+  reason text,  -- For the blocker alone.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- Since when.
+  CONSTRAINT blocks_pkey PRIMARY KEY (blocker_id, blocked_id),
+  CONSTRAINT blocks_blocked_id_fkey FOREIGN KEY (blocked_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT blocks_blocker_id_fkey FOREIGN KEY (blocker_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT blocks_reason_check CHECK ((length(reason) <= 500)),
+  CONSTRAINT blocks_self_check CHECK ((blocker_id <> blocked_id))
+);
+CREATE INDEX blocks_blocked_id_idx ON blocks USING btree (blocked_id);
+GRANT DELETE, INSERT, SELECT, UPDATE ON blocks TO aparte_service;
+
+-- What conversations are and say of themselves. Owned by the slice conversations.
+CREATE TABLE conversations (
+  conversation_id uuid NOT NULL,  -- UUIDv4, made by the server.
+  kind conversation_kind NOT NULL,  -- direct, self, group, room or channel; only rooms are made today.
+  encryption_mode encryption_mode NOT NULL,  -- server: the server can read it, and says so.
+  is_public boolean NOT NULL,  -- Found in the directory and open to everybody with an account.
+  name text,  -- NULL only in direct and self.
+  name_key text,  -- The name as it is compared, whatever its case; unique among public ones.
+  topic text NOT NULL DEFAULT ''::text,  -- One line.
+  description text NOT NULL DEFAULT ''::text,  -- Some lines.
+  creator_id uuid,  -- NULL once the account is gone.
+  max_members integer NOT NULL DEFAULT 1000,  -- Beyond it joining is refused.
+  member_count integer NOT NULL DEFAULT 0,  -- Current members, changed with members in one transaction.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was made.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it last changed what it says of itself.
+  deleted_at timestamptz,  -- Set: nobody finds it any more.
+  CONSTRAINT conversations_pkey PRIMARY KEY (conversation_id),
+  CONSTRAINT conversations_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES accounts(account_id) ON DELETE SET NULL,
+  CONSTRAINT conversations_description_check CHECK ((length(description) <= 2000)),
+  CONSTRAINT conversations_max_members_check CHECK (((max_members >= 1) AND (max_members <= 10000))),
+  CONSTRAINT conversations_member_count_check CHECK ((member_count >= 0)),
+  CONSTRAINT conversations_mode_check CHECK (((kind = ANY (ARRAY['room'::conversation_kind, 'channel'::conversation_kind])) OR (encryption_mode = 'e2ee'::encryption_mode))),
+  CONSTRAINT conversations_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+  CONSTRAINT conversations_name_key_check CHECK (((length(name_key) >= 1) AND (length(name_key) <= 400))),
+  CONSTRAINT conversations_named_check CHECK (((kind = ANY (ARRAY['direct'::conversation_kind, 'self'::conversation_kind])) = (name IS NULL))),
+  CONSTRAINT conversations_public_check CHECK (((NOT is_public) OR ((kind = ANY (ARRAY['room'::conversation_kind, 'channel'::conversation_kind])) AND (encryption_mode = 'server'::encryption_mode)))),
+  CONSTRAINT conversations_topic_check CHECK ((length(topic) <= 500))
+) WITH (fillfactor=80);
+CREATE INDEX conversations_directory_idx ON conversations USING gin (name_key gin_trgm_ops) WHERE (is_public AND (deleted_at IS NULL));
+CREATE UNIQUE INDEX conversations_name_key ON conversations USING btree (name_key) WHERE (is_public AND (deleted_at IS NULL));
+CREATE TRIGGER conversations_updated_at_trigger BEFORE UPDATE OF name, topic, description, max_members ON conversations FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+GRANT INSERT, SELECT, UPDATE ON conversations TO aparte_service;
+
+-- The row that every writer of a conversation locks first, in id order. No index on anything that a send changes, so
+-- that updates stay on their page. Owned by the slice log.
+CREATE TABLE heads (
+  conversation_id uuid NOT NULL,  -- Whose log.
+  epoch bigint NOT NULL DEFAULT 0,  -- Grows with members and devices in e2ee conversations; 0 elsewhere.
+  last_seq bigint NOT NULL DEFAULT 0,  -- Position of the newest entry.
+  last_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'::uuid,  -- Id of the newest entry: pages begin here.
+  last_xid bigint NOT NULL DEFAULT ((pg_current_xact_id())::text)::bigint,  -- Transaction of the newest entry: how it is found who moved, exact however long a COMMIT takes.
+  last_ordinal bigint NOT NULL DEFAULT 0,  -- Of the newest message: messages ever sent, never falls.
+  message_count bigint NOT NULL DEFAULT 0,  -- Messages that are there: deletions take one off.
+  floor_seq bigint NOT NULL DEFAULT 1,  -- Oldest position kept.
+  floor_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'::uuid,  -- Its id; older cursors are answered `resync`.
+  last_message_at timestamptz,  -- When the newest message was sent.
+  CONSTRAINT heads_pkey PRIMARY KEY (conversation_id),
+  CONSTRAINT heads_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id)
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT, UPDATE ON heads TO aparte_service;
+
+-- Who is or was in a conversation; who comes back gets the same row with a new beginning. Owned by the slice
+-- conversations.
+CREATE TABLE members (
+  conversation_id uuid NOT NULL,  -- Where.
+  account_id uuid NOT NULL,  -- Who.
+  role base_role NOT NULL DEFAULT 'member'::base_role,  -- One owner per conversation.
+  joined_seq bigint NOT NULL,  -- Position of the joining.
+  joined_id uuid NOT NULL,  -- Its id.
+  joined_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When, this time.
+  left_seq bigint,  -- Position of the leaving; NULL while a member.
+  left_id uuid,  -- Its id.
+  left_at timestamptz,  -- When; NULL while a member.
+  invited_by uuid,  -- Account that let them in, if any did.
+  message_count bigint NOT NULL DEFAULT 0,  -- Messages sent here.
+  read_seq bigint NOT NULL,  -- The read mark: position.
+  read_id uuid NOT NULL,  -- The read mark: id.
+  read_ordinal bigint NOT NULL,  -- The read mark: ordinal; unread = head's ordinal − this − exceptions after it.
+  CONSTRAINT members_pkey PRIMARY KEY (conversation_id, account_id),
+  CONSTRAINT members_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id),
+  CONSTRAINT members_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id)
+) WITH (fillfactor=80);
+CREATE INDEX members_account_id_idx ON members USING btree (account_id, conversation_id) WHERE (left_at IS NULL);
+CREATE UNIQUE INDEX members_owner_key ON members USING btree (conversation_id) WHERE ((role = 'owner'::base_role) AND (left_at IS NULL));
+GRANT INSERT, SELECT, UPDATE ON members TO aparte_service;
+
+-- Entries of kind 1, a month per partition by id. The text is the original; edits are entries. Owned by the slice
+-- messages.
+CREATE TABLE messages (
+  conversation_id uuid NOT NULL,  -- Where.
+  id uuid NOT NULL,  -- UUIDv7 given under the head's lock: order by id = order by seq; its first 48 bits are the time.
+  seq bigint NOT NULL,  -- 1, 2, 3 … without gaps in a conversation, over messages and entries together.
+  account_id uuid NOT NULL,  -- Who sent it; no reference: sending has just proved the member.
+  device_id uuid,  -- From which device.
+  client_message_id uuid,  -- Made by the client: what makes a repeat a repeat.
+  ordinal bigint NOT NULL,  -- 1, 2, 3 … among the messages of the conversation, for unread counts.
+  content jsonb,  -- The original; NULL once erased.
+  edit_id uuid,  -- The newest edit: what the message says now.
+  edit_count integer NOT NULL DEFAULT 0,  -- How many edits.
+  deletion_id uuid,  -- The entry that deleted it for everyone, while it is deleted.
+  xid bigint NOT NULL,  -- Transaction that wrote it, for nodes that look for what they were not told of.
+  erased_at timestamptz,  -- When the content was taken away; the skeleton stays.
+  CONSTRAINT messages_pkey PRIMARY KEY (conversation_id, id),
+  CONSTRAINT messages_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT messages_erased_check CHECK (((content IS NULL) = (erased_at IS NOT NULL)))
+) PARTITION BY RANGE (id);
+CREATE INDEX messages_deleted_idx ON messages USING btree (conversation_id, ordinal) WHERE (deletion_id IS NOT NULL);
+CREATE INDEX messages_xid_idx ON messages USING brin (xid) WITH (pages_per_range='32', autosummarize='on');
+GRANT INSERT, SELECT, UPDATE ON messages TO aparte_service;
+
+-- Everything else that takes a position, a month per partition by id; kinds are in docs/protocol/kinds.md. Owned by
+-- the slice log.
+CREATE TABLE entries (
+  conversation_id uuid NOT NULL,  -- Where.
+  id uuid NOT NULL,  -- As in messages: one order over both tables.
+  seq bigint NOT NULL,  -- As in messages: one count over both tables.
+  kind smallint NOT NULL,  -- Number in the registry of kinds; never 1.
+  account_id uuid NOT NULL,  -- Who did it.
+  device_id uuid,  -- From which device, if it was one.
+  client_message_id uuid,  -- If a client made one.
+  target_seq bigint,  -- Position of the message it changes.
+  target_id uuid,  -- Its id.
+  body jsonb,  -- The struct of its kind; NULL once erased.
+  xid bigint NOT NULL,  -- As in messages.
+  erased_at timestamptz,  -- When the body was taken away.
+  CONSTRAINT entries_pkey PRIMARY KEY (conversation_id, id),
+  CONSTRAINT entries_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT entries_kind_check CHECK ((kind > 1)),
+  CONSTRAINT entries_target_check CHECK (((target_seq IS NULL) = (target_id IS NULL)))
+) PARTITION BY RANGE (id);
+CREATE INDEX entries_target_idx ON entries USING btree (conversation_id, target_id, id) WHERE (target_id IS NOT NULL);
+CREATE INDEX entries_xid_idx ON entries USING brin (xid) WITH (pages_per_range='32', autosummarize='on');
+GRANT INSERT, SELECT, UPDATE ON entries TO aparte_service;
+
+-- What was sent in the last 30 days, whatever became of it: a repeat is answered as before. Owned by the slice
+-- messages.
+CREATE TABLE sends (
+  conversation_id uuid NOT NULL,  -- Where.
+  device_id uuid NOT NULL,  -- Key together with conversation and client id.
+  client_message_id uuid NOT NULL,  -- Made by the client.
+  id uuid NOT NULL,  -- The entry it became.
+  seq bigint NOT NULL,  -- Its position.
+  digest bigint NOT NULL,  -- First 8 bytes of SHA-256 over what was asked: another content under the same id is refused.
+  CONSTRAINT sends_pkey PRIMARY KEY (conversation_id, device_id, client_message_id)
+);
+CREATE INDEX sends_id_idx ON sends USING brin (id) WITH (pages_per_range='32', autosummarize='on');
+GRANT DELETE, INSERT, SELECT ON sends TO aparte_service;
+
+-- Messages that somebody deleted for themselves only. Owned by the slice messages.
+CREATE TABLE hidden_messages (
+  account_id uuid NOT NULL,  -- For whom it is hidden.
+  conversation_id uuid NOT NULL,  -- Where it is.
+  id uuid NOT NULL,  -- Which message.
+  ordinal bigint NOT NULL,  -- Of the message: an exception of the unread count.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- Since when.
+  CONSTRAINT hidden_messages_pkey PRIMARY KEY (account_id, conversation_id, id),
+  CONSTRAINT hidden_messages_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT hidden_messages_conversation_id_id_fkey FOREIGN KEY (conversation_id, id) REFERENCES messages(conversation_id, id)
+);
+CREATE INDEX hidden_messages_ordinal_idx ON hidden_messages USING btree (account_id, conversation_id, ordinal);
+GRANT DELETE, INSERT, SELECT ON hidden_messages TO aparte_service;
+
+-- Ranges, insert-only: this device has stored, or shown, everything up to here. Owned by the slice receipts.
+CREATE TABLE receipts (
+  conversation_id uuid NOT NULL,  -- Where.
+  kind receipt_kind NOT NULL,  -- read implies delivered.
+  device_id uuid NOT NULL,  -- Which device says so.
+  up_to_seq bigint NOT NULL,  -- Up to which position.
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When; of a message it is the earliest row at or above its position.
+  CONSTRAINT receipts_pkey PRIMARY KEY (conversation_id, kind, device_id, up_to_seq),
+  CONSTRAINT receipts_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id)
+);
+GRANT DELETE, INSERT, SELECT ON receipts TO aparte_service;
+
+-- Who did what, append-only, a month per partition; ids are copied without references. Owned by the slice audit.
+CREATE TABLE audit_entries (
+  id uuid NOT NULL DEFAULT id_now(clock_timestamp()),  -- UUIDv7.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When.
+  event text NOT NULL,  -- What happened, in the past tense: `session_opened`.
+  severity audit_severity NOT NULL DEFAULT 'info'::audit_severity,  -- How much it matters.
+  account_id uuid,  -- Who did it, if somebody did.
+  session_id uuid,  -- In which session.
+  request_id uuid,  -- In which request.
+  conversation_id uuid,  -- In which conversation.
+  resource_type text,  -- What it was done to: kind of thing.
+  resource_id text,  -- What it was done to: its id.
+  ip text,  -- For security events alone.
+  user_agent text,  -- For security events alone.
+  details jsonb NOT NULL DEFAULT '{}'::jsonb,  -- Ids and numbers; never content or secrets.
+  CONSTRAINT audit_entries_pkey PRIMARY KEY (created_at, id),
+  CONSTRAINT audit_entries_event_check CHECK (((length(event) >= 1) AND (length(event) <= 50))),
+  CONSTRAINT audit_entries_resource_id_check CHECK ((length(resource_id) <= 100)),
+  CONSTRAINT audit_entries_resource_type_check CHECK ((length(resource_type) <= 50)),
+  CONSTRAINT audit_entries_user_agent_check CHECK ((length(user_agent) <= 300))
+) PARTITION BY RANGE (created_at);
+CREATE INDEX audit_entries_account_id_idx ON audit_entries USING btree (account_id, created_at) WHERE (account_id IS NOT NULL);
+CREATE INDEX audit_entries_conversation_id_idx ON audit_entries USING btree (conversation_id, created_at) WHERE (conversation_id IS NOT NULL);
+CREATE INDEX audit_entries_event_idx ON audit_entries USING btree (event, created_at);
+CREATE INDEX audit_entries_ip_idx ON audit_entries USING btree (ip, created_at) WHERE (ip IS NOT NULL);
+CREATE INDEX audit_entries_resource_idx ON audit_entries USING btree (resource_type, resource_id);
+CREATE INDEX audit_entries_severity_idx ON audit_entries USING btree (severity, created_at) WHERE (severity > 'info'::audit_severity);
+CREATE TRIGGER audit_entries_immutable_trigger BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_entries_truncate_trigger BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT INSERT, SELECT ON audit_entries TO aparte_service;
+
+-- Jobs that wait or run. Defined by PgQueuer; owned by the slice jobs.
+CREATE TABLE pgqueuer (
+  id bigserial NOT NULL,  -- Serial.
+  priority integer NOT NULL,  -- Higher first.
+  queue_manager_id uuid,  -- The process that runs it.
+  created timestamptz NOT NULL DEFAULT now(),  -- When it was queued.
+  updated timestamptz NOT NULL DEFAULT now(),  -- When it last changed.
+  heartbeat timestamptz NOT NULL DEFAULT now(),  -- Last sign of life of the process that runs it.
+  execute_after timestamptz NOT NULL DEFAULT now(),  -- Not before.
+  status pgqueuer_status NOT NULL,  -- queued or picked, failed when given up.
+  entrypoint text NOT NULL,  -- Name of the job.
+  dedupe_key text,  -- While it waits or runs there is no second one with this key.
+  payload bytea,  -- The struct that was enqueued, as JSON.
+  headers jsonb,  -- Not used by us.
+  attempts integer NOT NULL DEFAULT 0,  -- How often it was tried.
+  slot bigint,  -- Not used by us.
+  CONSTRAINT pgqueuer_pkey PRIMARY KEY (id)
+);
+CREATE INDEX pgqueuer_ep_ea_idx ON pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::pgqueuer_status);
+CREATE INDEX pgqueuer_ep_prio_id_idx ON pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::pgqueuer_status);
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::pgqueuer_status);
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::pgqueuer_status) AND (slot IS NOT NULL));
+CREATE INDEX pgqueuer_priority_id_id1_idx ON pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::pgqueuer_status);
+CREATE INDEX pgqueuer_queue_manager_id_idx ON pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::pgqueuer_status, 'picked'::pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+CREATE INDEX pgqueuer_updated_id_id1_idx ON pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::pgqueuer_status);
+CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION fn_pgqueuer_changed();
+GRANT DELETE, INSERT, SELECT, UPDATE ON pgqueuer TO aparte_service;
+
+-- What became of jobs, kept 30 days. Defined by PgQueuer; owned by the slice jobs.
+CREATE TABLE pgqueuer_log (
+  id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL,  -- Serial.
+  created timestamptz NOT NULL DEFAULT now(),  -- When.
+  job_id bigint NOT NULL,  -- Which job.
+  status pgqueuer_status NOT NULL,  -- What became of it.
+  priority integer NOT NULL,  -- As in pgqueuer.
+  entrypoint text NOT NULL,  -- As in pgqueuer.
+  traceback jsonb,  -- Never written by us: exceptions may quote what people wrote.
+  aggregated boolean DEFAULT false,  -- Counted into statistics.
+  CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id)
+);
+CREATE INDEX pgqueuer_log_created ON pgqueuer_log USING btree (created);
+CREATE INDEX pgqueuer_log_job_id_status ON pgqueuer_log USING btree (job_id, created DESC);
+CREATE INDEX pgqueuer_log_not_aggregated ON pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+CREATE INDEX pgqueuer_log_status ON pgqueuer_log USING btree (status);
+GRANT DELETE, INSERT, SELECT, UPDATE ON pgqueuer_log TO aparte_service;
+
+-- The calendar. Defined by PgQueuer; owned by the slice jobs.
+CREATE TABLE pgqueuer_schedules (
+  id bigserial NOT NULL,  -- Serial.
+  expression text NOT NULL,  -- Cron expression, UTC.
+  entrypoint text NOT NULL,  -- Name of the step.
+  heartbeat timestamptz NOT NULL DEFAULT now(),  -- Last sign of life of the process that runs it.
+  created timestamptz NOT NULL DEFAULT now(),  -- When the row was made.
+  updated timestamptz NOT NULL DEFAULT now(),  -- When it last changed.
+  next_run timestamptz NOT NULL DEFAULT now(),  -- When it is due.
+  last_run timestamptz,  -- When it last ran.
+  status pgqueuer_status DEFAULT 'queued'::pgqueuer_status,  -- queued or picked.
+  CONSTRAINT pgqueuer_schedules_pkey PRIMARY KEY (id),
+  CONSTRAINT pgqueuer_schedules_expression_entrypoint_key UNIQUE (expression, entrypoint)
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON pgqueuer_schedules TO aparte_service;
+
+-- Counts of jobs by second. Defined by PgQueuer; owned by the slice jobs.
+CREATE TABLE pgqueuer_statistics (
+  id bigserial NOT NULL,  -- Serial.
+  created timestamptz NOT NULL DEFAULT date_trunc('sec'::text, now()),  -- Which second.
+  count bigint NOT NULL,  -- How many.
+  priority integer NOT NULL,  -- As in pgqueuer.
+  status pgqueuer_status NOT NULL,  -- As in pgqueuer.
+  entrypoint text NOT NULL,  -- As in pgqueuer.
+  CONSTRAINT pgqueuer_statistics_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+GRANT DELETE, INSERT, SELECT, UPDATE ON pgqueuer_statistics TO aparte_service;
+
+GRANT USAGE ON SEQUENCE pgqueuer_id_seq TO aparte_service;
+GRANT USAGE ON SEQUENCE pgqueuer_schedules_id_seq TO aparte_service;
+GRANT USAGE ON SEQUENCE pgqueuer_statistics_id_seq TO aparte_service;

@@ -1,0 +1,42 @@
+-- A little of everything, as the server would have written it.
+INSERT INTO accounts (account_id, username, email, display_name) VALUES
+  ('a0000000-0000-4000-8000-000000000001', 'alice', 'alice@example.org', 'Alice'),
+  ('a0000000-0000-4000-8000-000000000002', 'bob', 'bob@example.org', 'Bob');
+INSERT INTO login_failures (name_key) VALUES (sha256('nobody'));
+INSERT INTO account_revs (account_id, rev) SELECT account_id, 1 FROM accounts;
+INSERT INTO account_state (account_id, key, value, rev) SELECT account_id, 'profile', '{}', 1 FROM accounts;
+INSERT INTO devices (device_id, account_id, name, platform)
+  SELECT overlay(account_id::text PLACING 'd' FROM 1 FOR 1)::uuid, account_id, 'phone', 'ios' FROM accounts;
+INSERT INTO sessions (session_id, account_id, device_id, refresh_hash, access_id, access_expires_at, expires_at)
+  SELECT gen_random_uuid(), account_id, device_id, encode(sha256(device_id::text::bytea), 'hex'), gen_random_uuid(),
+         now() + interval '15 minutes', now() + interval '30 days'
+    FROM devices;
+INSERT INTO contacts (owner_id, contact_id, nickname)
+  VALUES ('a0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002', 'B.');
+INSERT INTO blocks (blocker_id, blocked_id)
+  VALUES ('a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000001');
+INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, name, name_key, member_count)
+  VALUES ('c0000000-0000-4000-8000-000000000001', 'room', 'server', true, 'Salon', 'salon', 2);
+INSERT INTO heads (conversation_id) VALUES ('c0000000-0000-4000-8000-000000000001');
+INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, read_seq, read_id, read_ordinal)
+  SELECT 'c0000000-0000-4000-8000-000000000001', account_id, 0, '00000000-0000-0000-0000-000000000000', 0,
+         '00000000-0000-0000-0000-000000000000', 0
+    FROM accounts;
+SELECT * FROM send_v1(
+  ARRAY['c0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001']::uuid[],
+  ARRAY['a0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002']::uuid[],
+  ARRAY['d0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000002']::uuid[],
+  ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY[1, 2]::bigint[],
+  ARRAY['{"text": "salut"}', '{"text": "bonjour"}']::jsonb[], true);
+SELECT append_v1('c0000000-0000-4000-8000-000000000001', 3::smallint, 'a0000000-0000-4000-8000-000000000001', NULL,
+                 NULL, seq, id, '{"on": true}')
+  FROM messages WHERE seq = 1;
+INSERT INTO hidden_messages (account_id, conversation_id, id, ordinal)
+  SELECT 'a0000000-0000-4000-8000-000000000002', conversation_id, id, ordinal FROM messages WHERE seq = 2;
+INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
+  VALUES ('c0000000-0000-4000-8000-000000000001', 'read', 'd0000000-0000-4000-8000-000000000001', 2);
+INSERT INTO audit_entries (event, account_id) VALUES ('registered', 'a0000000-0000-4000-8000-000000000001');
+INSERT INTO pgqueuer (priority, status, entrypoint, payload) VALUES (0, 'queued', 'nothing', '{}');
+INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'nothing');
+INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'nothing');
+INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'nothing');
