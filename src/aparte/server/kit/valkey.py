@@ -144,18 +144,20 @@ class Valkey:
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE
+        is_told = False  # once for each time it goes away, not for each attempt
         while True:
             connection = self._connector(3)
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await connection.connect()
                 log.info("valkey_reached")
-                pause = FIRST_PAUSE
+                pause, is_told = FIRST_PAUSE, False
                 self._up.set()
                 await self._serve(connection)
             except GONE as error:
-                if self._up.is_set():
-                    log.warning("valkey_lost", error=type(error).__name__)
+                if not is_told:
+                    log.warning("valkey_away", error=type(error).__name__)
+                    is_told = True
             finally:
                 self._up.clear()
                 self._fail_waiting()
