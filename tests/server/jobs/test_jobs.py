@@ -239,7 +239,7 @@ async def test_a_runner_survives_the_loss_of_its_connection(start: Start, db: Da
         await until(lambda: connected(admin))
         async with db.transaction() as tx:
             await enqueue(tx, "letter", Letter("again", number))
-        await until(lambda number=number: number in ran)  # type: ignore[misc] - a loop's value
+        await until(lambda number=number: number in ran)  # type: ignore[misc]  # a loop's value
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'aparte jobs'"
@@ -285,7 +285,7 @@ async def test_a_due_schedule_is_run_once_by_many_processes_and_again_although_i
     for due in (1, 2):
         await admin.execute("UPDATE pgqueuer_schedules SET next_run = now() - interval '1 s'")
         runner = await start(None, row)  # looks at once; the others when the calendar says so
-        await until(lambda due=due: len(rounds) == due, 20)  # type: ignore[misc] - a loop's value
+        await until(lambda due=due: len(rounds) == due, 20)  # type: ignore[misc]  # a loop's value
         await until(is_known)
         await stopped(runner)
     assert len(rounds) == 2
@@ -333,7 +333,7 @@ async def test_jobs_go_on_after_postgresql_was_killed(tmp_path: Path) -> None:
             for number in range(2):
                 async with db.transaction() as tx:
                     await enqueue(tx, "letter", Letter("again", number))
-                await until(lambda number=number: number in ran, 30)  # type: ignore[misc] - a loop's value
+                await until(lambda number=number: number in ran, 30)  # type: ignore[misc]  # a loop's value
                 process.kill()
                 process.wait()
                 postgres.clear_after_crash(data)

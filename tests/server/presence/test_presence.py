@@ -93,7 +93,7 @@ async def start(server: Server, db: Database) -> AsyncIterator[Start]:
             bus = Bus(valkey, uuid4())
             bus.start()
             stack.push_async_callback(bus.close)
-            process = Process(None, valkey, bus)  # type: ignore[arg-type] - the two need each other
+            process = Process(None, valkey, bus)  # type: ignore[arg-type]  # the two need each other
             process.presence = Presence(db, valkey, bus, process)
             process.presence.start()
             stack.push_async_callback(process.presence.close)
@@ -229,7 +229,7 @@ async def test_declared_offline_is_invisible_and_declared_away_is_away(start: St
     for status in ("away", "offline"):
         await admin.execute("UPDATE accounts SET status = $2 WHERE account_id = $1", alice.account, status)
         here.presence.declared(alice.account)
-        await until(lambda status=status: screen.sees(alice.account) == status)  # type: ignore[misc] - a loop's value
+        await until(lambda status=status: screen.sees(alice.account) == status)  # type: ignore[misc]  # a loop's value
         assert (await looked(here, bob, alice.account)).status == status
 
 

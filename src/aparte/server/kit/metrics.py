@@ -16,7 +16,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 # A second series beside every counter, which nobody asks for.
-disable_created_metrics()  # type: ignore[no-untyped-call] - the library leaves this one untyped
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one untyped
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 """Ours alone: whatever else a library registers stays out."""
