@@ -166,7 +166,7 @@ async def test_a_copy_of_any_age_catches_up(life: Life, seed: int) -> None:
         try:
             await rng.choice(list(ACTIONS))(life)
         except Problem as problem:
-            assert problem.code == "gone"  # noqa: PT017 - deleted in between, as in life
+            assert problem.code == "gone"
         copies.append(await life.fresh())
     now = await life.fresh()
     for copy in copies:
