@@ -16,6 +16,7 @@ from aparte.server.config import Config
 from aparte.server.conversations import actions as conversations
 from aparte.server.edge.http import Edge, application, runner
 from aparte.server.health import Health
+from aparte.server.jobs.runner import Runner
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.limits import Limiter
@@ -134,6 +135,8 @@ class Server:
         self.tasks.start(self.limiter.run(), "limits")
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
+        calendar = routes.calendar(self.db, self.config.database_admin_url)
+        self.tasks.start(Runner(self.config.database_url, (), calendar).run(), "jobs")
 
     async def close(self) -> None:
         """Finish what was taken, tell devices to come back elsewhere, close everything in the order of its use."""

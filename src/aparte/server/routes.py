@@ -1,18 +1,26 @@
 """Every door of the server, in tables: REST routes, gateway frames, jobs. A feature adds its rows here."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from aparte.server.accounts import actions as account_actions
 from aparte.server.accounts import http as accounts
 from aparte.server.authentication import http as authentication
 from aparte.server.contacts import http as contacts
 from aparte.server.conversations import http as conversations
 from aparte.server.devices import http as devices
+from aparte.server.jobs import schedule
+from aparte.server.jobs.model import Schedule
+from aparte.server.kit.db import Database
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
+from aparte.server.messages import actions as message_actions
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
 from aparte.server.presence import frames as presence_frames
+from aparte.server.receipts import actions as receipt_actions
 from aparte.server.receipts import frames as receipt_frames
 from aparte.server.receipts import http as receipts
+from aparte.server.sessions import actions as session_actions
 from aparte.server.sessions import http as sessions
 from aparte.server.state import frames as state_frames
 from aparte.server.state import http as state
@@ -49,12 +57,13 @@ def rest(s: Slices) -> list[Route]:
 def _people(s: Slices) -> list[Route]:
     door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
     taken = "username_taken email_taken phone_taken account_exists device_exists"
+    again = "unauthenticated refresh_reused account_closed"
     admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
     return [
         Route("POST", "/accounts", door.register, taken, 201, "open", "register"),
         Route("POST", "/setup", door.set_up, f"setup_done forbidden {taken}", 201, "open", "setup"),
         Route("POST", "/sessions", door.log_in, admission, 201, "open", "login"),
-        Route("POST", "/sessions/refresh", session.refresh, "refresh_reused account_closed", 200, "open", "refresh"),
+        Route("POST", "/sessions/refresh", session.refresh, again, 200, "open", "refresh"),
         Route("GET", "/sessions", session.mine),
         Route("DELETE", "/sessions/current", session.log_out, "", 204, limit="write"),
         Route("DELETE", "/sessions/{session}", session.revoke, "", 204, limit="write"),
@@ -128,6 +137,19 @@ def _messages(s: Slices) -> list[Route]:
         Route("GET", MESSAGE + "/receipts", receipt.of_message, "not_member not_found"),
         Route("POST", CONVERSATION + "/read", receipt.read, "not_member not_found", 204, limit="write"),
         Route("POST", CONVERSATION + "/delivered", receipt.delivered, "not_member not_found", 204, limit="write"),
+    ]
+
+
+def calendar(db: Database, admin_dsn: str) -> list[Schedule]:
+    """Every step that happens by the clock: name, when (cron, UTC), what."""
+    until_none = partial(schedule.until_none, db)
+    return [
+        *schedule.own(db, admin_dsn),
+        Schedule("expired_sessions", "13 * * * *", partial(until_none, session_actions.delete_expired)),
+        Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
+        Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
+        Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
+        Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),
     ]
 
 

@@ -80,9 +80,9 @@ async def person_named(reader: Reader, username: str) -> PersonRow | None:
     return await store.select_person_by_username(reader, username.lower())
 
 
-async def seen(tx: Tx, account: AccountId) -> None:
-    """Note that somebody is here; kept at most once a minute (C-15)."""
-    await store.update_last_seen(tx, account)
+async def seen(tx: Tx, *who: AccountId) -> None:
+    """Note that people are here; kept at most once a minute for each (C-15)."""
+    await store.update_last_seen(tx, who)
 
 
 async def credentials(reader: Reader, login: str) -> Credentials | None:

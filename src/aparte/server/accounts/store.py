@@ -122,14 +122,18 @@ async def update_password(tx: Tx, account: AccountId, old_hash: str, new_hash: s
     return changed == 1
 
 
-async def update_last_seen(tx: Tx, account: AccountId) -> None:
-    """Note that somebody was here, at most once a minute (C-15)."""
+async def update_last_seen(tx: Tx, accounts: Sequence[AccountId]) -> None:
+    """Note that people were here, each at most once a minute (C-15). Locks in the order of the ids."""
     await tx.execute(
         """
         UPDATE accounts SET last_seen_at = clock_timestamp()
-         WHERE account_id = $1 AND (last_seen_at IS NULL OR last_seen_at < clock_timestamp() - interval '1 minute')
+         WHERE account_id IN
+               (SELECT account_id FROM accounts
+                 WHERE account_id = ANY($1::uuid[])
+                   AND (last_seen_at IS NULL OR last_seen_at < clock_timestamp() - interval '1 minute')
+                 ORDER BY account_id FOR NO KEY UPDATE)
         """,
-        account,
+        accounts,
     )
 
 

@@ -143,15 +143,16 @@ class Live:
         return taken
 
     async def _note(self, chunk: Sequence[tuple[AccountId, Here]]) -> None:
-        """Write `last_seen_at` where that is due, in the order of the ids, and read what people declare."""
+        """Write `last_seen_at` where that is due, and read what people declare."""
         now = time.time()
-        due = [(a, h) for a, h in chunk if h.last_activity > h.noted_at and now - h.noted_at >= NOTE_SECONDS]
+        due = [a for a, h in chunk if h.last_activity > h.noted_at and now - h.noted_at >= NOTE_SECONDS]
         async with self._db.transaction() as tx:
-            for account, _ in due:
-                await accounts.seen(tx, account)
-                self._here[account].noted_at = now
+            if due:
+                await accounts.seen(tx, *due)
             for row in await accounts.people(tx, [account for account, _ in chunk]):
                 self._here[row.account].declared = row.status
+        for account in due:
+            self._here[account].noted_at = now
 
     async def _write(self, chunk: Sequence[tuple[AccountId, Here]]) -> None:
         now = time.time()

@@ -137,7 +137,8 @@ class Gateway:
     async def _converse(self, ws: web.WebSocketResponse, socket: Socket) -> None:
         """Read frames until the device goes or the server wants the socket closed."""
         reading = asyncio.ensure_future(self._read(ws, socket))
-        done, _ = await asyncio.wait({reading, socket.closed}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {reading, socket.closed}
+        done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if reading not in done:
             reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
