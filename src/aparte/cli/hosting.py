@@ -131,8 +131,10 @@ def _greet(url: str, setup_token: str | None) -> None:
         lines += ["Become its administrator (this link works once):", f"  {url}/setup#{setup_token}", ""]
     lines += [
         "Register and talk from a terminal:",
-        f"  {program} register alice --server {url}",
-        f"  {program} send bob 'Hello!'",
+        f"  {program} --server {url} register alice --email alice@example.org",
+        f"  {program} join '#lounge'",
+        f"  {program} send '#lounge' 'Hello!'",
+        f"  {program} listen",
         "",
         "Stop it with Ctrl-C. Everything is kept.",
         "",

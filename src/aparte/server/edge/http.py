@@ -159,7 +159,9 @@ def _tell(edge: Edge, request: web.Request, status: int, seconds: float) -> None
     pattern = resource.canonical if resource is not None else "unmatched"
     caller = request.get(CALLER)
     method = request.method if request.method in METHODS else "other"
-    log.info(
+    # What went well is for those who look for it: at full rate these lines would cost more than the requests.
+    say = log.info if status >= 400 else log.debug
+    say(
         "request",
         method=method,
         route=pattern,
