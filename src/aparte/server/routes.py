@@ -57,6 +57,7 @@ def rest(s: Slices) -> list[Route]:
 def _people(s: Slices) -> list[Route]:
     door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
     taken = "username_taken email_taken phone_taken account_exists device_exists"
+    guess = "bad_credentials account_locked"
     again = "unauthenticated refresh_reused account_closed"
     admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
     return [
@@ -67,7 +68,7 @@ def _people(s: Slices) -> list[Route]:
         Route("GET", "/sessions", session.mine),
         Route("DELETE", "/sessions/current", session.log_out, "", 204, limit="write"),
         Route("DELETE", "/sessions/{session}", session.revoke, "", 204, limit="write"),
-        Route("PUT", "/accounts/me/password", door.change_password, "bad_credentials", 204, limit="password"),
+        Route("PUT", "/accounts/me/password", door.change_password, guess, 204, limit="password"),
         Route("GET", "/accounts/me", s.accounts.me),
         Route("PATCH", "/accounts/me", s.accounts.change, limit="write"),
         Route("GET", "/accounts", contact.people, limit="lookup"),

@@ -284,6 +284,7 @@ async def test_negotiation(server: Server, headers: dict[str, str], code: str | 
         ("?limit=1&limit=2", "invalid"),
         ("?limit=" + "9" * 5000, "invalid"),
         ("?after=nobody", "invalid"),
+        ("?after=null", "invalid"),
         ("?name=%00", "invalid"),
     ],
 )

@@ -81,7 +81,7 @@ def query(request: web.Request, wanted: Any) -> Any:
 
 def convert_query(given: Mapping[str, str], wanted: Any) -> Any:
     """Convert strings to the struct's types. A field given twice is a mistake somewhere, and is said so."""
-    names = {field.encode_name for field in msgspec.structs.fields(wanted)}
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(wanted)}
     values: dict[str, str] = {}
     for name, value in given.items():
         if name in values:
@@ -95,6 +95,8 @@ def convert_query(given: Mapping[str, str], wanted: Any) -> Any:
         raise Refusal("invalid", str(error)) from None
     except (ValueError, OverflowError):
         raise Refusal("invalid") from None
+    if any(getattr(converted, names[name]) is None for name in values):
+        raise Refusal("invalid", "null is no value of a query: leave the field out")
     check_free(converted)
     return converted
 
