@@ -17,8 +17,9 @@ from aparte.e2ee.errors import (
     UnknownPrekey,
     UntrustedIdentity,
 )
-from aparte.e2ee.keys import KeyPair
+from aparte.e2ee.keys import KeyPair, PublicKey
 from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, MESSAGE_TYPE, FirstMessage, Header, Sealed, SignalMessage
+from aparte.e2ee.session import SessionRecord
 from aparte.e2ee.spqr.message import Kind, Message, encode
 
 Envelope = tuple[int, bytes]
@@ -252,6 +253,43 @@ def test_an_archived_session_that_speaks_becomes_the_current_one() -> None:
     assert record.current.base_key == base_key
     assert len(record.archived) == 1
     assert bob.decrypt(alice, alice.encrypt(bob, b"in the old one again")) == b"in the old one again"
+
+
+def base_keys(record: SessionRecord) -> list[PublicKey]:
+    """The current session, then the archived ones, newest first."""
+    return [found.base_key for _, found in session._sessions(record)]
+
+
+def test_sessions_move_to_the_front_and_none_is_lost() -> None:
+    alice, bob = conversation()
+    messages = [bob.encrypt(alice, b"first")]
+    keys = base_keys(alice.records[bob.address])
+    for text in (b"second", b"third"):
+        alice.set_up(bob, one_time=True)
+        bob.decrypt(alice, alice.encrypt(bob, b"another"))
+        messages.append(bob.encrypt(alice, text))
+        keys.insert(0, alice.records[bob.address].current.base_key)
+    assert base_keys(bob.records[alice.address]) == keys
+    for message, position in ((messages[1], 1), (messages[0], 2), (messages[2], 2)):
+        assert alice.decrypt(bob, message)
+        keys.insert(0, keys.pop(position))
+        assert base_keys(alice.records[bob.address]) == keys
+
+
+def test_the_header_says_where_in_its_chain_a_message_is() -> None:
+    alice, bob = conversation()
+    for count in (3, 1, 2):
+        headers = [SignalMessage.deserialize(alice.encrypt(bob, b"hello")[1]).header for _ in range(count)]
+        assert [header.counter for header in headers] == list(range(count))
+        bob.decrypt(alice, alice.encrypt(bob, b"turn"))
+        alice.decrypt(bob, bob.encrypt(alice, b"turn"))
+        after = SignalMessage.deserialize(alice.encrypt(bob, b"hello")[1])
+        assert after.header.previous_counter == count
+        bob.decrypt(alice, alice.encrypt(bob, b"turn"))
+        alice.decrypt(bob, bob.encrypt(alice, b"turn"))
+    fields = [(1, after.header.ratchet_key.serialize()), (2, 7), (4, b"."), (5, b".")]
+    bare = SignalMessage.deserialize(b"\x44" + protobuf.encode(*fields) + bytes(8))
+    assert (bare.header.counter, bare.header.previous_counter) == (7, 0)
 
 
 def test_forty_archived_sessions_are_kept() -> None:
