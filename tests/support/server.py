@@ -45,9 +45,11 @@ class Aparte:
         self._process: subprocess.Popen[bytes] | None = None
         self.output = data.parent / f"{data.name}.out"
 
-    def start(self) -> None:
-        """Start and wait until it is ready."""
-        arguments = ["up", "--port", str(self.port), "--data", str(self.data), "--workers", str(self._workers)]
+    def start(self, *arguments: str) -> None:
+        """Start and wait until it is ready; without arguments, `aparte up`."""
+        if not arguments:
+            up = ("--port", str(self.port), "--data", str(self.data), "--workers", str(self._workers))
+            arguments = ("up", *up)
         with self.output.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "aparte", *arguments],
@@ -70,11 +72,26 @@ class Aparte:
             time.sleep(0.05)
         raise TimeoutError(self.output.read_text()[-3000:])
 
+    def end(self) -> None:
+        """Stop whatever still runs, one way or the other."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+
     def stop(self) -> int:
         """Stop in order; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(60)
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it has stopped; returns the exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     @property
     def pid(self) -> int:
@@ -131,9 +148,19 @@ def aparte(*, workers: int = 1, environment: dict[str, str] | None = None) -> It
         here.start()
         yield here
     finally:
-        if here._process is not None and here._process.poll() is None:
-            try:
-                here.stop()
-            except subprocess.TimeoutExpired:
-                os.killpg(here.pid, signal.SIGKILL)
+        here.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def served(dsns: dict[str, str], *, workers: int = 1, valkey_url: str = "redis://127.0.0.1:1") -> Iterator[Aparte]:
+    """`aparte serve` on a database that is there already; by default Valkey is configured and never reachable."""
+    folder = Path(tempfile.mkdtemp(prefix="aparte-test-"))
+    environment = {**dsns, "VALKEY_URL": valkey_url, "APARTE_SECRET_KEY": "0123456789abcdef" * 4}
+    here = Aparte(folder / "none", workers=workers, environment=environment)
+    try:
+        here.start("serve", "--port", str(here.port), "--workers", str(workers))
+        yield here
+    finally:
+        here.end()
         shutil.rmtree(folder, ignore_errors=True)
