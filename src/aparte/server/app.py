@@ -149,6 +149,7 @@ class Server:
         await self.bus.close()
         await self.valkey.close()
         await self.lanes.close()
+        self.gate.passwords.close()
         await self.db.close()
 
 

@@ -57,31 +57,32 @@ def rest(s: Slices) -> list[Route]:
 def _people(s: Slices) -> list[Route]:
     door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
     taken = "username_taken email_taken phone_taken account_exists device_exists"
-    guess = "bad_credentials account_locked"
+    closed = "account_locked account_closed too_many_devices"
+    guess = "bad_credentials account_locked forbidden"
     again = "unauthenticated refresh_reused account_closed"
     admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
     return [
-        Route("POST", "/accounts", door.register, taken, 201, "open", "register"),
-        Route("POST", "/setup", door.set_up, f"setup_done forbidden {taken}", 201, "open", "setup"),
+        Route("POST", "/accounts", door.register, f"{taken} {closed}", 201, "open", "register"),
+        Route("POST", "/setup", door.set_up, f"setup_done bad_credentials {taken} {closed}", 201, "open", "setup"),
         Route("POST", "/sessions", door.log_in, admission, 201, "open", "login"),
         Route("POST", "/sessions/refresh", session.refresh, again, 200, "open", "refresh"),
         Route("GET", "/sessions", session.mine),
         Route("DELETE", "/sessions/current", session.log_out, "", 204, limit="write"),
-        Route("DELETE", "/sessions/{session}", session.revoke, "", 204, limit="write"),
+        Route("DELETE", "/sessions/{session}", session.revoke, "not_found", 204, limit="write"),
         Route("PUT", "/accounts/me/password", door.change_password, guess, 204, limit="password"),
         Route("GET", "/accounts/me", s.accounts.me),
         Route("PATCH", "/accounts/me", s.accounts.change, limit="write"),
         Route("GET", "/accounts", contact.people, limit="lookup"),
-        Route("GET", "/accounts/{account}", contact.person, limit="lookup"),
+        Route("GET", "/accounts/{account}", contact.person, "not_found", limit="lookup"),
         Route("GET", "/account/state", s.state.page),
         Route("GET", "/devices", device.mine),
-        Route("PATCH", "/devices/{device}", device.rename, limit="write"),
-        Route("DELETE", "/devices/{device}", device.revoke, "", 204, limit="write"),
+        Route("PATCH", "/devices/{device}", device.rename, "not_found", limit="write"),
+        Route("DELETE", "/devices/{device}", device.revoke, "not_found", 204, limit="write"),
         Route("GET", "/contacts", contact.contacts),
-        Route("PUT", "/contacts/{account}", contact.add, limit="write"),
+        Route("PUT", "/contacts/{account}", contact.add, "not_found too_many", limit="write"),
         Route("DELETE", "/contacts/{account}", contact.remove, "", 204, limit="write"),
         Route("GET", "/blocks", contact.blocks),
-        Route("PUT", "/blocks/{account}", contact.block, limit="write"),
+        Route("PUT", "/blocks/{account}", contact.block, "not_found too_many", limit="write"),
         Route("DELETE", "/blocks/{account}", contact.unblock, "", 204, limit="write"),
     ]
 
