@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.e2ee.spqr.seeded import seeded
 
 from aparte.e2ee import spqr
@@ -109,6 +110,14 @@ def test_a_state_whose_epoch_has_no_keys_is_refused() -> None:
         mixed = spqr.SpqrState(type(state._saved)(chain, braid)).serialize()
         with pytest.raises(InvalidState):
             spqr.SpqrState.deserialize(mixed)
+
+
+def test_a_state_without_the_chains_it_must_send_with_is_refused() -> None:
+    saved = spqr.SpqrState.deserialize(bytes.fromhex(ENTRIES["Ct2Sampled"]["saved"]))._saved
+    newest_only = replace(saved.chain, chains=saved.chain.chains[-1:])
+    assert newest_only.oldest == saved.braid.epoch
+    with pytest.raises(InvalidState):
+        spqr.SpqrState.deserialize(spqr.SpqrState(replace(saved, chain=newest_only)).serialize())
 
 
 @settings(max_examples=300)
