@@ -54,6 +54,18 @@ def test_prekeys_are_signed_by_the_identity() -> None:
     )
 
 
+def test_a_bundle_names_its_device_and_what_it_takes_from_the_stock() -> None:
+    bob = Person.create(2)
+    plain = bob.bundle()
+    assert (plain.registration_id, plain.device, plain.identity) == (2, 2, bob.identity)
+    assert (plain.signed_id, plain.kem_id, plain.one_time_id, plain.one_time) == (1, 2, None, None)
+    full = bob.bundle(one_time=True)
+    one_time, kem = bob.prekeys.one_time[-1], bob.prekeys.one_time_kem[-1]
+    assert (full.one_time_id, full.one_time) == (one_time.id, one_time.pair.public)
+    assert (full.kem_id, full.kem) == (kem.id, kem.pair.public)
+    replace(full, signed_id=2**32 - 1, kem_id=0, one_time_id=2**32 - 1).verify()
+
+
 @pytest.mark.parametrize(("left", "made"), [(0, 100), (19, 81), (20, 0), (100, 0), (500, 0)])
 def test_one_time_prekeys_are_refilled_below_twenty(left: int, made: int) -> None:
     bob = Person.create(2)

@@ -62,6 +62,14 @@ def test_hkdf_derives_what_wycheproof_expects() -> None:
     assert checked > 50
 
 
+def test_hkdf_yields_1_to_8160_bytes() -> None:
+    assert len(primitives.hkdf(b"salt", b"key", b"info", 1)) == 1
+    assert len(primitives.hkdf(b"salt", b"key", b"info", 8160)) == 8160
+    for length in (-1, 0, 8161):
+        with pytest.raises(ValueError, match="8160"):
+            primitives.hkdf(b"salt", b"key", b"info", length)
+
+
 def test_no_salt_is_the_salt_of_zeros() -> None:
     assert primitives.hkdf(b"", b"key", b"info", 42) == primitives.hkdf(primitives.NO_SALT, b"key", b"info", 42)
 

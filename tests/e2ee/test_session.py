@@ -276,6 +276,15 @@ def test_sessions_move_to_the_front_and_none_is_lost() -> None:
         assert base_keys(alice.records[bob.address]) == keys
 
 
+def test_who_is_met_again_keeps_the_sessions_from_before() -> None:
+    alice, bob = conversation()
+    alice.set_up(bob)
+    bob.set_up(alice)
+    ours, theirs = base_keys(alice.records[bob.address]), base_keys(bob.records[alice.address])
+    bob.decrypt(alice, alice.encrypt(bob, b"crossing"))
+    assert base_keys(bob.records[alice.address]) == [ours[0], *theirs]
+
+
 def test_the_header_says_where_in_its_chain_a_message_is() -> None:
     alice, bob = conversation()
     for count in (3, 1, 2):
