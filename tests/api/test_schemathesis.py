@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,8 +80,10 @@ def user(here: Aparte) -> Person:
 
 @pytest.fixture(scope="module")
 def root(here: Aparte) -> Person:
-    found = re.search(r"/setup#(\S+)", here.output.read_text())
-    assert found, "no setup link"
+    ends = time.monotonic() + 30
+    while (found := re.search(r"/setup#(\S+)", here.output.read_text())) is None:
+        assert time.monotonic() < ends, "no setup link"
+        time.sleep(0.1)
     return asyncio.run(settled(here.url, found.group(1)))
 
 
