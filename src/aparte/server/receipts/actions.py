@@ -1,15 +1,16 @@
 """What the world may ask of receipts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from aparte.server.conversations import actions as conversations
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
-from aparte.server.kit.db import Database
+from aparte.server.kit.db import Database, Tx
 from aparte.server.kit.doorbell import ToConversation
 from aparte.server.messages import actions as messages
 from aparte.server.receipts import store
-from aparte.server.receipts.model import KEEP_DAYS, ROWS_UP_TO, TELL_UP_TO, Mark
+from aparte.server.receipts.model import KEEP_DAYS, ROWS_UP_TO, TELL_UP_TO, Delivered, Mark, MarkKind
 from aparte.server.state import actions as state
 from aparte.wire.conversations import ReceiptList
 from aparte.wire.frames import Receipts
@@ -18,25 +19,42 @@ from aparte.wire.ids import ConversationId, EntryId
 STEP = 5_000
 
 
-async def mark(db: Database, wanted: Mark) -> None:
-    """Record that a device has stored, or its owner has read, up to an entry of the conversation.
+async def read(db: Database, mark: Mark) -> None:
+    """Record that a person has read up to an entry, and their device so has it stored.
 
     A mark that says nothing new changes nothing; one of a former member or of a foreign entry is refused (404).
     """
-    caller, conversation = wanted.caller, wanted.conversation
+    caller, conversation = mark.caller, mark.conversation
     async with db.transaction() as tx:
         standing = await conversations.authorise(tx, caller, conversation, "read")
-        place, ordinal = await messages.place_of(tx, conversation, wanted.up_to.id)
-        if wanted.kind == "read":
-            moved = await conversations.move_read_mark(tx, conversation, caller.account, place, ordinal)
-            if moved:
-                value = {"seq": place.seq, "id": str(place.id)}
-                await state.put(tx, caller.account, f"read:{conversation}", value)
+        place, ordinal = await messages.place_of(tx, conversation, mark.up_to.id)
+        if await conversations.move_read_mark(tx, conversation, caller.account, place, ordinal):
+            value = {"seq": place.seq, "id": str(place.id)}
+            await state.put(tx, caller.account, f"read:{conversation}", value)
         if standing.member_count > ROWS_UP_TO:
             return
-        new = await store.insert_receipt(tx, conversation, wanted.kind, caller.device, place.seq)
-        if new and standing.member_count <= TELL_UP_TO:
-            tx.ring(ToConversation(conversation, Receipts(conversation, caller.account, wanted.kind, place.seq)))
+        if await store.insert_read(tx, conversation, caller.device, place.seq):
+            _tell(tx, Delivered(conversation, caller.account, place.seq, standing.member_count), "read")
+
+
+async def delivered(db: Database, marks: Sequence[Mark]) -> None:
+    """Record what devices have stored, all in one statement. Marks of former members change nothing."""
+    async with db.transaction() as tx:
+        for new in await store.insert_delivered(tx, marks):
+            _tell(tx, new, "delivered")
+
+
+async def delivered_to(db: Database, mark: Mark) -> None:
+    """Record what one device has stored; refuses with `not_member` where `delivered` is silent."""
+    async with db.read() as reader:
+        await conversations.authorise(reader, mark.caller, mark.conversation, "read")
+    await delivered(db, [mark])
+
+
+def _tell(tx: Tx, new: Delivered, kind: MarkKind) -> None:
+    """Push a receipt to the members of a small conversation."""
+    if new.member_count <= TELL_UP_TO:
+        tx.ring(ToConversation(new.conversation, Receipts(new.conversation, new.account, kind, new.up_to)))
 
 
 async def of_message(db: Database, caller: Caller, conversation: ConversationId, message: EntryId) -> ReceiptList:

@@ -11,6 +11,7 @@ from aparte.wire.ids import ConversationId, DeviceId
 
 SECONDS = 1.0
 AT_ONCE = 4
+TOGETHER = 500
 WAITING = 100_000
 """Marks kept while PostgreSQL is away; more are dropped, which a later mark of the device makes good."""
 
@@ -46,14 +47,29 @@ class Coalescer:
             self._marks[key] = mark
 
     async def flush(self) -> None:
-        """Write what waits, a few at once; what cannot be written now waits for the next round."""
-        marks, self._marks = self._marks, {}
-        await asyncio.gather(*(self._write(mark) for mark in marks.values()))
+        """Write what waits; what cannot be written now waits for the next round."""
+        marks, self._marks = list(self._marks.values()), {}
+        stored = [mark for mark in marks if mark.kind == "delivered"]
+        steps = [self._delivered(stored[at : at + TOGETHER]) for at in range(0, len(stored), TOGETHER)]
+        steps += [self._read(mark) for mark in marks if mark.kind == "read"]
+        await asyncio.gather(*steps)
 
-    async def _write(self, mark: Mark) -> None:
+    async def _delivered(self, marks: list[Mark]) -> None:
         async with self._places:
             try:
-                await actions.mark(self._db, mark)
+                await actions.delivered(self._db, marks)
             except Refusal as refusal:
-                if refusal.code in {"unavailable", "storage_full"}:
-                    self.put(mark)
+                self._again(marks, refusal)
+
+    async def _read(self, mark: Mark) -> None:
+        async with self._places:
+            try:
+                await actions.read(self._db, mark)
+            except Refusal as refusal:
+                self._again([mark], refusal)
+
+    def _again(self, marks: list[Mark], refusal: Refusal) -> None:
+        """Keep marks for a better moment; those that are refused for what they say are forgotten."""
+        if refusal.code in {"unavailable", "storage_full"}:
+            for mark in marks:
+                self.put(mark)

@@ -18,12 +18,12 @@ class Doors:
     async def read(self, call: Call[Mark, Nothing]) -> None:
         """I have read up to here."""
         conversation = ConversationId(call.id("conversation"))
-        await actions.mark(self._db, Marked(call.caller, conversation, "read", call.body.up_to))
+        await actions.read(self._db, Marked(call.caller, conversation, "read", call.body.up_to))
 
     async def delivered(self, call: Call[Mark, Nothing]) -> None:
         """This device has stored everything up to here."""
         conversation = ConversationId(call.id("conversation"))
-        await actions.mark(self._db, Marked(call.caller, conversation, "delivered", call.body.up_to))
+        await actions.delivered_to(self._db, Marked(call.caller, conversation, "delivered", call.body.up_to))
 
     async def of_message(self, call: Call[Nothing, Nothing]) -> ReceiptList:
         """Tell who has received and read a message."""

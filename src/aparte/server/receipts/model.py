@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aparte.server.kit.caller import Caller
-from aparte.wire.ids import ConversationId, Position
+from aparte.wire.ids import AccountId, ConversationId, Position
 
 MarkKind = Literal["delivered", "read"]
 
@@ -14,6 +14,16 @@ TELL_UP_TO = 32
 """Above so many members receipts are not pushed (members × members frames a second), only asked for."""
 KEEP_DAYS = 90
 """Older receipts collapse to the last of each device and kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A mark that was news: who may now be told."""
+
+    conversation: ConversationId
+    account: AccountId
+    up_to: int
+    member_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,66 @@
 """SQL of receipts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from aparte.server.kit.db import Reader, Tx
-from aparte.server.receipts.model import MarkKind
+from aparte.server.receipts.model import ROWS_UP_TO, Delivered, Mark
 from aparte.wire.conversations import Receipt
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 
-async def insert_receipt(tx: Tx, conversation: ConversationId, kind: MarkKind, device: DeviceId, up_to: int) -> bool:
-    """Write a receipt unless the device has said as much already; tells whether it is new."""
+async def insert_read(tx: Tx, conversation: ConversationId, device: DeviceId, up_to: int) -> bool:
+    """Write that a position was read, unless the device has said as much already; tells whether it is new."""
     return bool(
         await tx.execute(
             """
             INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
-            SELECT $1, $2, $3, $4
-             WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE conversation_id = $1 AND kind = $2 AND device_id = $3
-                                  AND up_to_seq >= $4)
+            SELECT $1, 'read', $2, $3
+             WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE conversation_id = $1 AND kind = 'read' AND device_id = $2
+                                  AND up_to_seq >= $3)
             ON CONFLICT DO NOTHING
             """,
             conversation,
-            kind,
             device,
             up_to,
         )
     )
+
+
+async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
+    """Write what devices have stored, all marks in one statement: of current members, never beyond the head.
+
+    Conversations above `ROWS_UP_TO` members keep no rows. Returns what is new.
+    """
+    rows = await tx.fetch(
+        """
+        WITH marks AS (
+          SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count
+            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
+                 AS u (conversation_id, account_id, device_id, seq)
+            JOIN LATERAL (SELECT 1 FROM members x WHERE x.conversation_id = u.conversation_id
+                             AND x.account_id = u.account_id AND x.left_at IS NULL LIMIT 1) m ON true
+            JOIN LATERAL (SELECT x.member_count FROM conversations x WHERE x.conversation_id = u.conversation_id
+                             AND x.member_count <= $5 LIMIT 1) c ON true
+            JOIN LATERAL (SELECT x.last_seq FROM heads x WHERE x.conversation_id = u.conversation_id LIMIT 1) h ON true
+        ), written AS (
+          INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
+          SELECT k.conversation_id, 'delivered', k.device_id, k.seq FROM marks k
+           WHERE NOT EXISTS (SELECT 1 FROM receipts r WHERE r.conversation_id = k.conversation_id
+                                AND r.kind = 'delivered' AND r.device_id = k.device_id AND r.up_to_seq >= k.seq)
+          ON CONFLICT DO NOTHING
+          RETURNING conversation_id, device_id
+        )
+        SELECT k.conversation_id, k.account_id, k.seq, k.member_count
+          FROM marks k JOIN written USING (conversation_id, device_id)
+        """,
+        [m.conversation for m in marks],
+        [m.caller.account for m in marks],
+        [m.caller.device for m in marks],
+        [m.up_to.seq for m in marks],
+        ROWS_UP_TO,
+    )
+    return [Delivered(row["conversation_id"], row["account_id"], row["seq"], row["member_count"]) for row in rows]
 
 
 async def select_receipts(reader: Reader, conversation: ConversationId, seq: int) -> list[Receipt]:
