@@ -1,0 +1,54 @@
+"""The examples of docs/sdk.md run, one after the other, in one profile folder against a whole server."""
+
+import ast
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.server import Aparte
+
+PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+async def run(code: str, names: dict[str, Any]) -> None:
+    """Run an example that may await at its top level."""
+    compiled = compile(code, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    made = eval(compiled, names)  # noqa: S307 - our own page
+    if asyncio.iscoroutine(made):
+        await made
+
+
+async def test_the_examples_run(
+    server: Aparte, tmp_path: Path, tag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APARTE_HOME", str(tmp_path))
+    names: dict[str, Any] = {"SERVER": server.url}
+    assert len(EXAMPLES) >= 6
+    for example in EXAMPLES:
+        own = re.sub(r'(Credentials\("|#lounge", ")(alice|bob)"', rf'\1\2-{tag}"', example)
+        own = own.replace("lounge", f"lounge-{tag}").replace("@example.org", f"-{tag}@example.org")
+        async with asyncio.timeout(60):
+            await run(own, names)
+    out = capsys.readouterr().out
+    assert "bonsoir" in out
+    assert "no_such_room Aucun salon ne porte ce nom" in out
+    async with asyncio.timeout(60):
+        await an_echo_answers(names, tag)
+
+
+async def an_echo_answers(names: dict[str, Any], tag: str) -> None:
+    client = names["Client"]
+    echo = asyncio.ensure_future(names["echo"]("alice"))
+    async with client.open("bob") as bob:
+        await bob.join(f"#lounge-{tag}")
+        await bob.send(f"#lounge-{tag}", "!echo, echo")
+        await bob.send(f"#lounge-{tag}", "!echo echo")
+        stream = bob.messages()
+        while (await anext(stream)).text != "echo":
+            pass
+    echo.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await echo
