@@ -17,6 +17,7 @@ from aparte.server.messages import actions as message_actions
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
 from aparte.server.presence import frames as presence_frames
+from aparte.server.presence import http as presence
 from aparte.server.receipts import actions as receipt_actions
 from aparte.server.receipts import frames as receipt_frames
 from aparte.server.receipts import http as receipts
@@ -43,6 +44,7 @@ class Slices:
     conversations: conversations.Doors
     messages: messages.Doors
     receipts: receipts.Doors
+    presence: presence.Doors
     message_frames: message_frames.Frames
     receipt_frames: receipt_frames.Frames
     state_frames: state_frames.Frames
@@ -75,6 +77,8 @@ def _people(s: Slices) -> list[Route]:
         Route("GET", "/accounts", contact.people, limit="lookup"),
         Route("GET", "/accounts/{account}", contact.person, "not_found", limit="lookup"),
         Route("GET", "/account/state", s.state.page),
+        Route("GET", "/presence", s.presence.look, limit="lookup"),
+        Route("PUT", "/presence", s.presence.declare, "", 204, limit="write"),
         Route("GET", "/devices", device.mine),
         Route("PATCH", "/devices/{device}", device.rename, "not_found", limit="write"),
         Route("DELETE", "/devices/{device}", device.revoke, "not_found", 204, limit="write"),

@@ -30,6 +30,7 @@ from aparte.server.messages import http as messages_http
 from aparte.server.messages.writer import Writer
 from aparte.server.preconditions import check_database
 from aparte.server.presence import frames as presence_frames
+from aparte.server.presence import http as presence_http
 from aparte.server.presence.actions import Presence
 from aparte.server.receipts import frames as receipts_frames
 from aparte.server.receipts import http as receipts_http
@@ -99,6 +100,7 @@ def slices(
         conversations=conversations_http.Doors(db),
         messages=messages_http.Doors(db, writer),
         receipts=receipts_http.Doors(db),
+        presence=presence_http.Doors(db, presence),
         message_frames=messages_frames.Frames(db, writer),
         receipt_frames=receipts_frames.Frames(marks),
         state_frames=state_frames.Frames(db),

@@ -160,6 +160,26 @@ class PersonPage(msgspec.Struct, frozen=True):
     people: list[Person]
 
 
+class PresenceOf(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether somebody is here, as far as their privacy lets the asker see; `unknown` also without a presence store."""
+
+    account: AccountId
+    status: Status | Literal["unknown"]
+    last_seen_at: datetime | None = None
+
+
+class PresenceList(msgspec.Struct, frozen=True):
+    """Who is here, in the order asked."""
+
+    people: list[PresenceOf]
+
+
+class PresenceChange(msgspec.Struct, frozen=True):
+    """What one shows oneself as; `offline` is invisible."""
+
+    status: Status
+
+
 class Device(msgspec.Struct, frozen=True):
     """One of one's own devices."""
 

@@ -1,13 +1,10 @@
 """REST of people, contacts and blocks."""
 
-from uuid import UUID
-
 import msgspec
 
 from aparte.server.contacts import actions
 from aparte.server.kit.db import Database
-from aparte.server.kit.door import Call, Nothing
-from aparte.wire import limits
+from aparte.server.kit.door import Call, Nothing, ids_of
 from aparte.wire.accounts import (
     Block,
     BlockChange,
@@ -46,7 +43,7 @@ class Doors:
             raise Refusal("invalid", "give either ids or username")
         if call.query.username:
             return await actions.person_named(self._db, call.caller, call.query.username)
-        return await actions.people(self._db, call.caller, _ids(call.query.ids))
+        return await actions.people(self._db, call.caller, [AccountId(i) for i in ids_of(call.query.ids)])
 
     async def contacts(self, call: Call[Nothing, Nothing]) -> ContactList:
         """One's address book."""
@@ -71,13 +68,3 @@ class Doors:
     async def unblock(self, call: Call[Nothing, Nothing]) -> None:
         """Take a block back."""
         await actions.unblock(self._db, call.caller, AccountId(call.id("account")))
-
-
-def _ids(text: str) -> list[AccountId]:
-    parts = text.split(",", limits.PAGE_LIST)
-    if len(parts) > limits.PAGE_LIST:
-        raise Refusal("invalid", f"at most {limits.PAGE_LIST} ids")
-    try:
-        return [AccountId(UUID(part)) for part in parts]
-    except ValueError:
-        raise Refusal("invalid", "ids are UUIDs separated by commas") from None

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from aparte.server.kit.caller import Caller, Origin
+from aparte.wire import limits
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import FromServer
 
@@ -47,6 +48,17 @@ class Call(Generic[B, Q]):
             return UUID(self.path[name])
         except ValueError:
             raise Refusal("not_found") from None
+
+
+def ids_of(text: str) -> list[UUID]:
+    """Read a list of ids out of a query: UUIDs separated by commas, a page at most. Raises Refusal `invalid`."""
+    parts = text.split(",", limits.PAGE_LIST)
+    if len(parts) > limits.PAGE_LIST:
+        raise Refusal("invalid", f"at most {limits.PAGE_LIST} ids")
+    try:
+        return [UUID(part) for part in parts]
+    except ValueError:
+        raise Refusal("invalid", "ids are UUIDs separated by commas") from None
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]

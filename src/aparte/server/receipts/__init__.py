@@ -1,6 +1,7 @@
 """Receipts: which device has stored, and which person has read, up to where, and when.
 
-Owns `receipts`; moves the read mark of `members` through conversations. Reads `members`, `devices`, `messages`.
+Owns `receipts`; moves the read mark of `members` through conversations. Reads `members`, `conversations`, `heads`,
+`devices`.
 Invariants: marks only move forward; `read` implies `delivered`; the time of a position is the earliest row at or above
 it; above 256 members only the marks are kept. Marks of sockets are coalesced: at most one a second, device and
 conversation.
