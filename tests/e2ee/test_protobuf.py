@@ -86,3 +86,9 @@ def test_fields_of_the_wrong_kind_or_missing_are_refused() -> None:
 
 def test_as_many_fields_as_allowed_are_read() -> None:
     protobuf.decode(b"".join(protobuf.encode((number, 1)) for number in range(9, 9 + protobuf.FIELDS_MAX)), KNOWN)
+
+
+def test_field_numbers_have_29_bits() -> None:
+    protobuf.decode(protobuf.encode((2**29 - 1, 1)), KNOWN)
+    with pytest.raises(InvalidMessage):
+        protobuf.decode(protobuf.encode((2**29, 1)), KNOWN)

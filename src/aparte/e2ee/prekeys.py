@@ -210,7 +210,7 @@ def _kept(keys: tuple[Renewed, ...], now: int) -> tuple[Renewed, ...]:
 
 
 def _is_due(prekeys: Prekeys, now: int) -> bool:
-    if not prekeys.signed or not prekeys.last_resort:
+    if not prekeys.last_resort:
         return True
     last_resort = prekeys.last_resort[-1]
     return now - last_resort.made_at >= RENEWAL_MS or len(last_resort.uses) >= USES_MAX // 2
