@@ -92,3 +92,19 @@ def test_field_numbers_have_29_bits() -> None:
     protobuf.decode(protobuf.encode((2**29 - 1, 1)), KNOWN)
     with pytest.raises(InvalidMessage):
         protobuf.decode(protobuf.encode((2**29, 1)), KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(0, "00"), (127, "7f"), (128, "8001"), (16383, "ff7f"), (16384, "808001")]
+)
+def test_numbers_are_written_in_as_few_bytes_as_can_be(number: int, written: str) -> None:
+    assert protobuf.encode((1, number)).hex() == "08" + written
+
+
+@pytest.mark.parametrize(("tag", "length"), [(0x49, 8), (0x4D, 4)])
+def test_unknown_fields_of_fixed_width_end_where_they_should(tag: int, length: int) -> None:
+    field = bytes([tag]) + b"\x08" * length
+    assert protobuf.decode(field + protobuf.encode((2, 5)), KNOWN).uint32(2) == 5
+    for shorter in range(1, length + 1):
+        with pytest.raises(InvalidMessage):
+            protobuf.decode(field[:-shorter], KNOWN)

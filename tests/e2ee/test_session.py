@@ -146,6 +146,15 @@ def test_a_changed_first_message_sets_nothing_up(
     assert bob.decrypt(alice, (FIRST_MESSAGE_TYPE, body)) == b"hello"
 
 
+def test_a_first_message_is_written_as_it_was_read() -> None:
+    alice, _, body = first_message()
+    message = FirstMessage.deserialize(body)
+    assert message.serialize() == body
+    assert message.registration_id == alice.own.registration_id == 1
+    assert FirstMessage.deserialize(rewritten(body, {5: 9})).registration_id == 9
+    assert FirstMessage.deserialize(rewritten(body, {5: None})).registration_id == 0
+
+
 def test_one_time_prekeys_are_gone_after_the_first_message_and_not_before() -> None:
     alice, bob, body = first_message()
     one_time, kem = len(bob.prekeys.one_time), len(bob.prekeys.one_time_kem)
