@@ -54,6 +54,21 @@ def test_lines_of_standard_input_become_messages_in_order(shell: Shell, room: st
     assert texts(shell.rows("--profile", "ann", "history", room, "--limit", "200")) == lines
 
 
+def test_progress_is_shown_to_a_person_and_kept_out_of_the_output(shell: Shell, room: str, tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("".join(f"{n}\n" for n in range(5)))
+    watching, terminal = os.openpty()
+    with (tmp_path / "lines").open() as lines, (tmp_path / "out").open("w+") as out:
+        sending = shell.start(
+            *("--profile", "bob", "--json", "send", room, "-", "--lines"), stdin=lines, stdout=out, stderr=terminal
+        )
+        assert sending.wait(60) == 0
+        out.seek(0)
+        assert len([json.loads(line) for line in out]) == 5
+    os.close(terminal)
+    assert b"Sending" in os.read(watching, 65_536)
+    os.close(watching)
+
+
 def test_standard_input_can_be_one_message(shell: Shell, room: str) -> None:
     shell.run("--profile", "bob", "send", room, "-", stdin="two\nlines\n")
     assert texts(shell.rows("--profile", "ann", "history", room)) == ["two\nlines"]
@@ -188,6 +203,7 @@ WRONG = [
     (("--profile", "ann", "edit", "ROOM", "x", "y"), 2, "This is not the id of a message."),
     (("--profile", "../ann", "rooms"), 2, "A profile's name has letters"),
     (("--profile", "ann", "send", "ROOM", " "), 1, "Something in the request is not valid (text is blank)."),
+    (("--profile", "ann", "send", "ROOM", "x", "--lines"), 2, "--lines reads standard input"),
     (("--profile", "ann", "nonsense"), 2, "No such command"),
     (("--profile", "ann", "listen", "--count", "0"), 2, "Invalid value"),
     (("--profile", "eve", "register", "eve"), 2, "Missing option '--email'"),

@@ -33,6 +33,8 @@ def send(
     lines: Annotated[bool, typer.Option("--lines", help="With `-`: send each line as a message, in order.")] = False,
 ) -> None:
     """Send a message, or many."""
+    if lines and text != ["-"]:
+        raise typer.BadParameter("--lines reads standard input: give - as the text.")
 
     async def work(me: Client) -> None:
         if text != ["-"]:

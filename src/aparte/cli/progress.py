@@ -4,10 +4,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aparte.cli.phrases import phrase
 from aparte.client import Client
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 T = TypeVar("T")
 LONG = 500
@@ -15,26 +18,39 @@ LONG = 500
 LOOK_SECONDS = 0.2
 
 
+def is_wanted() -> bool:
+    """Tell whether somebody watches stderr while the output goes elsewhere; on a terminal the output is progress."""
+    return sys.stderr.isatty() and not sys.stdout.isatty()
+
+
+def progress_bar() -> "Progress":
+    """Make a bar on stderr that leaves standard output alone."""
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that scripts need not pay
+    from rich.progress import Progress  # noqa: PLC0415 - see above
+
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+
+
 async def counted(items: AsyncIterator[T], what: str) -> AsyncIterator[T]:
     """Pass items on and count them for the person who waits."""
-    if not sys.stderr.isatty():
+    if not is_wanted():
         async for item in items:
             yield item
         return
-    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that scripts need not pay
-
-    with Console(stderr=True).status(what) as status:
-        count = 0
+    count = 0
+    with progress_bar() as progress:
+        task = progress.add_task(what, total=None)
         async for item in items:
             yield item
             count += 1
-            status.update(f"{what} {count}")
+            progress.update(task, description=f"{what} {count}")
 
 
 @asynccontextmanager
 async def catching_up(me: Client) -> AsyncIterator[None]:
     """Show a bar while much is missing here."""
-    if not sys.stderr.isatty():
+    if not is_wanted():
         yield
         return
     bar = asyncio.ensure_future(_bar(me))
@@ -49,11 +65,8 @@ async def catching_up(me: Client) -> AsyncIterator[None]:
 async def _bar(me: Client) -> None:
     while me.catching_up < LONG:  # noqa: ASYNC110 - what is missing is counted, not announced
         await asyncio.sleep(LOOK_SECONDS)
-    from rich.console import Console  # noqa: PLC0415 - see above
-    from rich.progress import Progress  # noqa: PLC0415
-
     total = me.catching_up
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task(phrase("catching_up"), total=total)
         while (left := me.catching_up) > 0:
             total = max(total, left)

@@ -42,6 +42,9 @@ SEND_SECONDS = 60.0
 NAMES_SECONDS = 5.0
 """How long a message waits for its sender's name."""
 
+TYPING_SECONDS = 3.0
+"""How long `typing` waits for the gateway; what is older than that is no news."""
+
 
 class Client:
     """A profile at work: `async with Client.open("alice") as me`.
@@ -147,11 +150,14 @@ class Client:
         await messages.mark_read(self._session, conversation, up_to)
 
     async def typing(self, target: str, *, on: bool = True) -> None:
-        """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored."""
+        """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored.
+
+        It needs the gateway: while another process of the profile has it, nothing is said.
+        """
         conversation = await self._rooms.resolve(target)
         self._connect()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._session.patience):
+            async with asyncio.timeout(TYPING_SECONDS):
                 await self._gateway.connected.wait()
         await self._gateway.type_in(Typing(conversation=conversation, on=on))
 

@@ -129,24 +129,29 @@ def unheard(store: Store, device: DeviceId, limit: int) -> list[Unheard]:
             else:
                 conversations.update_listened(tx, row.conversation, row.cursor.seq)
         waiting.sort(key=lambda item: item[1][0].id)
-        found = [
-            (row, entry)
-            for row, _ in waiting[:AT_ONCE]
-            for entry in entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit)
-        ]
-        found.sort(key=lambda item: item[1].id)
-        return [Unheard(row, entry, as_of_now(tx, row.conversation, entry)) for row, entry in found[:limit]]
+        found: list[Unheard] = []
+        for row, _ in waiting[:AT_ONCE]:
+            found += as_of_now(tx, row, entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit))
+        found.sort(key=lambda item: item.entry.id)
+        return found[:limit]
 
 
-def as_of_now(tx: Tx, conversation: ConversationId, entry: Entry) -> Message | None:
-    """Give a message after its edits; None once it is deleted, or hidden by its reader."""
-    message = message_of(conversation, entry)
-    if entry.kind != kinds.MESSAGE:
-        return message
-    for change in entries.select_about(tx, conversation, entry.seq):
-        message = changed(message, change)
-    is_hidden = state.select_has(tx, f"hidden:{conversation}:{entry.id}")
-    return None if message.content is None or is_hidden else message
+def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unheard]:
+    """Show entries as they are now: messages after their edits, none that was deleted or hidden by its reader."""
+    first, last = unheard[0].seq, unheard[-1].seq
+    changes: dict[int, list[Entry]] = {}
+    for change in entries.select_about(tx, row.conversation, first, last):
+        if change.target is not None:
+            changes.setdefault(change.target.seq, []).append(change)
+    hidden = state.select_keys(tx, f"hidden:{row.conversation}:")
+    shown: list[Unheard] = []
+    for entry in unheard:
+        message = message_of(row.conversation, entry)
+        for change in changes.get(entry.seq, ()):
+            message = changed(message, change)
+        is_gone = message.content is None or f"hidden:{row.conversation}:{entry.id}" in hidden
+        shown.append(Unheard(row, entry, None if entry.kind == kinds.MESSAGE and is_gone else message))
+    return shown
 
 
 def mark_heard(store: Store, heard: Iterable[tuple[ConversationId, int]]) -> None:

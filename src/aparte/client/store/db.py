@@ -55,6 +55,7 @@ class Store:
     def __init__(self, path: Path, key: bytes | str) -> None:
         """Open, and migrate what is older. `key` is 32 bytes, or a passphrase. Raises ClientError."""
         path.touch(mode=0o600)
+        self._is_durable: bool | None = None
         self._connection = sqlcipher.connect(str(path), isolation_level=None, timeout=BUSY_SECONDS)
         try:
             self._unlock(key)
@@ -74,7 +75,9 @@ class Store:
         A committed transaction survives the end of the process. `durable` ones, and all before them, also survive a
         loss of power, for a flush of the disk: for what could not be asked for again.
         """
-        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if durable is not self._is_durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield Tx(self._connection)

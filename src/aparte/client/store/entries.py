@@ -93,12 +93,16 @@ def select_entries(tx: Tx, conversation: ConversationId, after_seq: int, limit: 
     return [entry_of(row) for row in rows]
 
 
-def select_about(tx: Tx, conversation: ConversationId, target_seq: int) -> list[Entry]:
-    """Read what has happened to a message, in order."""
+def select_about(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> list[Entry]:
+    """Read what has happened to the messages from one position to another, in order."""
     rows = tx.rows(
-        f"SELECT {COLUMNS} FROM entries e WHERE e.conversation_id = ? AND e.target_seq = ? ORDER BY e.seq",  # noqa: S608 - constant
+        f"""
+        SELECT {COLUMNS} FROM entries e
+         WHERE e.conversation_id = ? AND e.target_seq BETWEEN ? AND ? ORDER BY e.seq
+        """,  # noqa: S608 - constant
         conversation.bytes,
-        target_seq,
+        first_seq,
+        last_seq,
     )
     return [entry_of(row) for row in rows]
 

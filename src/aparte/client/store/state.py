@@ -30,7 +30,7 @@ def select_states(tx: Tx) -> dict[str, Any]:
     return {key: value for key, value in values if value is not None}
 
 
-def select_has(tx: Tx, key: str) -> bool:
-    """Tell whether a key of the account state is there."""
-    row = tx.row("SELECT value FROM account_state WHERE key = ?", key)
-    return row is not None and _decode(row[0]) is not None
+def select_keys(tx: Tx, prefix: str) -> set[str]:
+    """Read the keys that begin with something, but for those that are gone."""
+    rows = tx.rows("SELECT key, value FROM account_state WHERE key >= ? AND key < ?", prefix, prefix + "\U0010ffff")
+    return {key for key, value in rows if _decode(value) is not None}
