@@ -56,6 +56,10 @@ def test_unknown_fields_of_every_kind_are_skipped() -> None:
         "0bff",  # groups
         "0cff",
         "0eff",
+        "4b",  # groups nobody knows
+        "4c00",
+        "4e0000",
+        "4f",
         "0901020304050607",  # seven of eight bytes
         "0d010203",
         "0d01020304",  # a known field of fixed width
