@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-b
 # Wheels only: the machine needs no compiler. The project itself is linked, not copied.
 LINK := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: up test test-long check fmt bench lock clean help
+.PHONY: up test test-long check fmt bench docs lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sort
@@ -34,6 +34,9 @@ fmt: $(VENV)/dev ## format the code
 
 bench: $(VENV)/runtime ## measure: BENCH="room idle history catchup"
 	@for what in $(or $(BENCH),room idle history catchup); do $(BIN)/aparte bench $$what || exit 1; done
+
+docs: $(VENV)/dev ## renew the generated documents
+	@$(BIN)/python -m tools.docs
 
 lock: $(VENV)/dev ## renew locks/ from pyproject.toml
 	@sh tools/lock
