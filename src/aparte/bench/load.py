@@ -7,7 +7,8 @@ finds how long a delivery takes at a load, without forgetting the wait of a mess
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -212,12 +213,7 @@ class Load:
         """Warm up, measure, stop, and wait for what is under way."""
         tally = self.tally
         tally.left = ENDLESS
-        senders = self._devices[: drive.senders or None]
-        acks = asyncio.create_task(self._acknowledge()) if drive.acks else None
-        pace = asyncio.create_task(_pace(senders, drive.rate)) if drive.rate else None
-        if not drive.rate:
-            self._begin(senders, drive.window)
-        try:
+        async with self._driven(drive):
             await asyncio.sleep(drive.warm_up)
             cost = Cost(groups)
             acknowledged, delivered = tally.acknowledged, tally.delivered
@@ -226,13 +222,6 @@ class Load:
             tally.is_recording = False
             spent = cost.spent()
             acknowledged, delivered = tally.acknowledged - acknowledged, tally.delivered - delivered
-        finally:
-            tally.left = 0
-            if pace:
-                pace.cancel()
-        await self._settle()
-        if acks:
-            acks.cancel()
         closed = Counter(f"closed {device.close_code}" for device in self._devices if device.close_code)
         return Outcome(
             seconds=spent["seconds"],
@@ -245,6 +234,24 @@ class Load:
             receipts=tally.receipts,
             errors={**tally.errors, **closed},
         )
+
+    @asynccontextmanager
+    async def _driven(self, drive: "Drive") -> AsyncIterator[None]:
+        """Devices send as long as the context lasts; it ends when what they sent is settled."""
+        senders = self._devices[: drive.senders or None]
+        tasks = [asyncio.create_task(self._acknowledge())] if drive.acks else []
+        if drive.rate:
+            tasks.append(asyncio.create_task(_pace(senders, drive.rate)))
+        else:
+            self._begin(senders, drive.window)
+        try:
+            yield
+            self.tally.left = 0
+            await self._settle()
+        finally:
+            self.tally.left = 0
+            for task in tasks:
+                task.cancel()
 
     def _begin(self, senders: Sequence[Device], window: int) -> None:
         for device in senders:

@@ -69,13 +69,14 @@ class Latencies:
 
 
 def cpu_figures(spent: Mapping[str, float], per: float, what: str, *, is_own: bool) -> list[Figure]:
-    """CPU of each part in percent of a core, and of server and database together per thing done, in milliseconds."""
+    """CPU of each part in percent of a core, and of server and database per thing done, in milliseconds."""
     seconds = spent["seconds"]
     parts = (*PARTS, "others") if is_own else ("generator",)
     figures = [Figure(f"cpu_{part}", 100 * spent[part] / seconds, "% of a core") for part in parts]
     if is_own and per:
-        together = spent["server"] + spent["postgres"]
-        figures.append(Figure(f"cpu_server_and_postgres_per_{what}", 1000 * together / per, "ms"))
+        each = {"server": spent["server"], "postgres": spent["postgres"]}
+        each["server_and_postgres"] = sum(each.values())
+        figures += [Figure(f"cpu_{part}_per_{what}", 1000 * cpu / per, "ms") for part, cpu in each.items()]
     return figures
 
 
