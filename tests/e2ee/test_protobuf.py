@@ -109,6 +109,7 @@ def test_numbers_are_written_in_as_few_bytes_as_can_be(number: int, written: str
 def test_unknown_fields_of_fixed_width_end_where_they_should(tag: int, length: int) -> None:
     field = bytes([tag]) + b"\x08" * length
     assert protobuf.decode(field + protobuf.encode((2, 5)), KNOWN).uint32(2) == 5
+    assert protobuf.decode(protobuf.encode((2, 5)) + field, KNOWN).uint32(2) == 5
     for shorter in range(1, length + 1):
         with pytest.raises(InvalidMessage):
             protobuf.decode(field[:-shorter], KNOWN)
