@@ -41,6 +41,8 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "max_wal_size": "4GB",
+    # Segments are kept and used again: making a new one stops every commit for 50 ms and more.
+    "min_wal_size": "512MB",
     "checkpoint_timeout": "15min",
     "jit": "off",
     "timezone": "UTC",

@@ -1,6 +1,7 @@
 """The composition root: settings → stores → slices → doors, top to bottom. Nothing else wires anything."""
 
 import asyncio
+import gc
 import random
 import signal
 from functools import partial
@@ -136,6 +137,9 @@ class Server:
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
         calendar = routes.calendar(self.db, self.config.database_admin_url)
+        # What is there now stays: the collector need not walk it again and again (74 ms a time under load).
+        gc.collect()
+        gc.freeze()
         self.tasks.start(Runner(self.config.database_url, (), calendar).run(), "jobs")
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ ROLES: tuple[Role, ...] = ("member", "moderator", "admin", "owner")
 
 def standing(role: Role, account: int = 1) -> Standing:
     """A member of the room."""
-    return Standing(ROOM, "room", "server", True, AccountId(UUID(int=account)), role, 5)
+    return Standing(ROOM, "room", "server", True, AccountId(UUID(int=account)), role, 5, START, START)
 
 
 def member(role: Role, account: int = 2, days: int = 0, *, is_current: bool = True) -> MemberRow:

@@ -98,7 +98,7 @@ class Grown:
 async def connect(dsn: str, settings: dict[str, str]) -> Any:
     """A connection as the server opens it."""
     connection = await asyncpg.connect(dsn, ssl=False, server_settings=settings)
-    await kit.connect(connection)
+    await kit.connect_raw(connection)
     return connection
 
 

@@ -28,9 +28,7 @@ async def talk(world: World, count: int) -> tuple[Device, Device, str, list[str]
     alice, bob = await world.register("alice"), await world.register("bob")
     room = await alice.room()
     await bob.join(room)
-    sent = await asyncio.gather(*(alice.send(room, str(n)) for n in range(count)))
-    ids = [s["id"] for s in sorted(sent, key=lambda s: s["seq"])]
-    return alice, bob, room, ids
+    return alice, bob, room, [(await alice.send(room, str(n)))["id"] for n in range(count)]
 
 
 async def test_pages_go_through_a_room_in_both_directions_without_hole_or_repeat(world: World) -> None:
@@ -179,3 +177,18 @@ async def test_receipts_tell_who_had_and_read_a_message_and_when(world: World) -
     assert bob.account in (await alice.get(path))["readers"]
     (unread,) = (await alice.get(f"/conversations/{room}/messages/{ids[2]}/receipts"))["receipts"]
     assert unread["read_at"] > read["read_at"]
+
+
+async def test_a_page_of_the_longest_messages_fits_a_frame_and_goes_on(world: World) -> None:
+    """500 messages of 4,000 characters would be 8 MiB in one frame, and the reader would be put out as too slow."""
+    alice = await world.register("alice")
+    room = await alice.room()
+    longest = "\N{GRINNING FACE}" * 4_000
+    await asyncio.gather(*(alice.send(room, longest) for _ in range(100)))
+    async with alice.gateway() as here:
+        seen, after, more = 0, "00000000-0000-0000-0000-000000000000", True
+        while more:
+            page = await here.ask("entries", conversation=room, after=after, limit=500)
+            assert 0 < len(page["entries"]) < 50
+            seen, after, more = seen + len(page["entries"]), page["entries"][-1]["id"], page["more"]
+    assert seen == 101

@@ -22,6 +22,8 @@ class Standing:
     account: AccountId
     role: Role
     member_count: int
+    head: Position
+    floor: Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,9 @@ async def select_standing(reader: Reader, conversation: ConversationId, account:
     """Load a conversation through the membership of the asker; None for absent and not theirs alike."""
     row = await reader.fetchrow(
         """
-        SELECT c.kind, c.encryption_mode, c.is_public, c.member_count, m.role
-          FROM members m JOIN conversations c USING (conversation_id)
+        SELECT c.kind, c.encryption_mode, c.is_public, c.member_count, m.role,
+               h.last_seq, h.last_id, h.floor_seq, h.floor_id
+          FROM members m JOIN conversations c USING (conversation_id) JOIN heads h USING (conversation_id)
          WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.left_at IS NULL AND c.deleted_at IS NULL
         """,
         conversation,
@@ -69,7 +70,15 @@ async def select_standing(reader: Reader, conversation: ConversationId, account:
     if row is None:
         return None
     return Standing(
-        conversation, row["kind"], row["encryption_mode"], row["is_public"], account, row["role"], row["member_count"]
+        conversation,
+        row["kind"],
+        row["encryption_mode"],
+        row["is_public"],
+        account,
+        row["role"],
+        row["member_count"],
+        Position(row["last_seq"], row["last_id"]),
+        Position(row["floor_seq"], row["floor_id"]),
     )
 
 

@@ -104,8 +104,8 @@ class Database:
 
     async def open(self) -> None:
         """Create the pools. They connect when used, so that a process starts while PostgreSQL is away."""
-        self._pool = await _pool(self._dsn, self._size, {})
-        self._reads = await _pool(self._dsn, self._size, PINNED)
+        self._pool = await _pool(self._dsn, self._size, {}, connect)
+        self._reads = await _pool(self._dsn, self._size, PINNED, connect_raw)
 
     async def close(self) -> None:
         """Close the pools, waiting for what still runs."""
@@ -140,7 +140,7 @@ class Database:
 
     @asynccontextmanager
     async def read_log(self) -> AsyncIterator[Reader]:
-        """Read partitions of the log, with pinned plans."""
+        """Read partitions of the log, with pinned plans; jsonb comes as bytes, for who knows its type."""
         async with self._connection(self._reads) as connection:
             yield connection
 
@@ -183,16 +183,27 @@ async def connect(connection: "asyncpg.Connection[Row]") -> None:
     )
 
 
+async def connect_raw(connection: "asyncpg.Connection[Row]") -> None:
+    """Set up a connection whose jsonb comes as JSON bytes, decoded once and straight into its struct."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
+        decoder=lambda data: data[1:],
+    )
+
+
 async def leave_as_is(_connection: object) -> None:
     """Give a connection back without the round trip of a reset: nothing here changes a session's settings."""
 
 
-async def _pool(dsn: str, size: int, settings: dict[str, str]) -> "asyncpg.Pool[Row]":
+async def _pool(dsn: str, size: int, settings: dict[str, str], init: Any) -> "asyncpg.Pool[Row]":
     pool = asyncpg.create_pool(
         dsn,
         min_size=0,
         max_size=size,
-        init=connect,
+        init=init,
         reset=leave_as_is,
         command_timeout=STATEMENT_SECONDS,
         timeout=ACQUIRE_SECONDS,

@@ -23,14 +23,6 @@ async def lock(tx: Tx, conversation: ConversationId) -> Head:
     return head
 
 
-async def head(reader: Reader, conversation: ConversationId) -> Head:
-    """Read where a log stands."""
-    found = await store.select_head(reader, conversation)
-    if found is None:
-        raise Refusal("not_member")
-    return found
-
-
 async def append(tx: Tx, new: NewEntry, shown: object = None) -> Position:
     """Give an entry the next position and ring the conversation after COMMIT.
 

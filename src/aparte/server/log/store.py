@@ -41,19 +41,6 @@ async def lock_head(tx: Tx, conversation: ConversationId) -> Head | None:
     return head_of(row) if row else None
 
 
-async def select_head(reader: Reader, conversation: ConversationId) -> Head | None:
-    """Read a head without locking it."""
-    row = await reader.fetchrow(
-        """
-        SELECT conversation_id, epoch, last_seq, last_id, last_ordinal, message_count, floor_seq, floor_id,
-               last_message_at
-          FROM heads WHERE conversation_id = $1
-        """,
-        conversation,
-    )
-    return head_of(row) if row else None
-
-
 async def insert_entry(tx: Tx, entry: NewEntry) -> Position:
     """Give an entry the next position of its conversation. Refuses with `clock` when time runs backwards by a day."""
     target = entry.target

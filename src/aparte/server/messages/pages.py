@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
+
+from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader, Row
-from aparte.server.log.model import Head
 from aparte.wire import kinds
 from aparte.wire.codec import convert
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, Position, time_of
 from aparte.wire.messages import Entry, Message, MessagePage, Version
+
+_BODIES = {number: msgspec.json.Decoder(kind.body) for number, kind in kinds.KINDS.items()}
 
 _PAGE = """
     SELECT m.id, m.seq, m.account_id, m.device_id, m.client_message_id, m.ordinal, m.edit_id, m.edit_count,
@@ -46,20 +50,21 @@ class Where:
     tombstones: bool = False
 
 
-async def select_page(reader: Reader, head: Head, where: Where, limit: int, asker: AccountId) -> MessagePage:
+async def select_page(reader: Reader, standing: Standing, where: Where, limit: int) -> MessagePage:
     """A page in order of time, and where it goes on in both directions. One row more than asked tells whether."""
     half = limit // 2 if where.around else 0
     older: list[Message] = []
     newer: list[Message] = []
+    asked = (standing.account, where.tombstones)
     if where.after is not None:
-        newer = await _select(reader, _AFTER, head.conversation, where.after, limit + 1, (asker, where.tombstones))
+        newer = await _select(reader, _AFTER, standing.conversation, where.after, limit + 1, asked)
     elif where.around is not None:
         before = id_before(where.around)
-        older = await _select(reader, _BEFORE, head.conversation, where.around, half + 1, (asker, where.tombstones))
-        newer = await _select(reader, _AFTER, head.conversation, before, limit - half + 1, (asker, where.tombstones))
+        older = await _select(reader, _BEFORE, standing.conversation, where.around, half + 1, asked)
+        newer = await _select(reader, _AFTER, standing.conversation, before, limit - half + 1, asked)
     else:
-        start = where.before or id_after(head.last.id)
-        older = await _select(reader, _BEFORE, head.conversation, start, limit + 1, (asker, where.tombstones))
+        start = where.before or id_after(standing.head.id)
+        older = await _select(reader, _BEFORE, standing.conversation, start, limit + 1, asked)
     room_older = half if where.around else limit
     room_newer = limit - half if where.around else limit
     kept = [*reversed(older[:room_older]), *newer[:room_newer]]
@@ -123,8 +128,13 @@ def message_of(conversation: ConversationId, row: Row) -> Message:
 
 
 def content_of(stored: Any) -> MessageContent | None:
-    """Read stored content."""
-    return None if stored is None else convert(stored, MessageContent)
+    """Read stored content: JSON bytes on the log's pool, already decoded on the others."""
+    if stored is None:
+        return None
+    if isinstance(stored, bytes):
+        content: MessageContent = _BODIES[kinds.MESSAGE].decode(stored)
+        return content
+    return convert(stored, MessageContent)
 
 
 async def select_content(reader: Reader, conversation: ConversationId, message: EntryId) -> MessageContent | None:
@@ -193,8 +203,8 @@ def entry_of(row: Row) -> Entry:
     """Render an entry for the wire; a restore carries what the message says now."""
     kind = row["kind"]
     body = row["body"]
-    if body is not None and kind in kinds.KINDS:
-        body = convert(body, kinds.KINDS[kind].body)
+    if body is not None:
+        body = _BODIES[kind].decode(body) if kind in _BODIES else msgspec.json.decode(body)
     if isinstance(body, kinds.Switch) and not body.on and row["restored"] is not None:
         body = kinds.Switch(on=False, content=content_of(row["restored"]))
     return Entry(

@@ -9,6 +9,12 @@ from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, EntryId, time_of
+from aparte.wire.kinds import Switch
+from aparte.wire.messages import Entry
+
+PAGE_BYTES = 512 * 1024
+"""What one page of the log weighs at most, so that no reader's buffer is filled by one answer."""
+ENTRY_BYTES = 512
 
 
 def check_content(content: MessageContent) -> bytes:
@@ -57,3 +63,21 @@ def check_restore(target: Target, now: datetime) -> None:
         raise Refusal("invalid", "the message is not deleted")
     if target.is_erased or now - time_of(target.deletion) > timedelta(days=RECOVERY_DAYS):
         raise Refusal("gone")
+
+
+def page_of(entries: list[Entry]) -> list[Entry]:
+    """Cut a page of the log where it grows too large for one frame; at least one entry is always there."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += weight(entry)
+        if count and size > PAGE_BYTES:
+            return entries[:count]
+    return entries
+
+
+def weight(entry: Entry) -> int:
+    """About how many bytes an entry takes on the wire: four for each character, and its ids."""
+    body = entry.body.content if isinstance(entry.body, Switch) else entry.body
+    if isinstance(body, MessageContent):
+        return ENTRY_BYTES + 4 * len(body.text) + (limits.METADATA_BYTES if body.metadata else 0)
+    return ENTRY_BYTES

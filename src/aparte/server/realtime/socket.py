@@ -15,7 +15,7 @@ from aparte.wire.frames import FromServer
 from aparte.wire.ids import ConversationId
 
 BUFFER_BYTES = 1_048_576
-"""What may wait for a slow reader; beyond it the socket closes and the device catches up later (R11)."""
+"""What may wait for a slow reader; with more waiting at the next frame it is closed, and catches up later (R11)."""
 TEXT, BINARY = 0x81, 0x82
 
 
@@ -68,6 +68,30 @@ class Packet:
         return data
 
 
+class Turn:
+    """Gathers the frames of one turn of the event loop, so that each socket is written to once (a write is a system
+    call, and several frames for one reader in one turn are the rule, not the exception)."""
+
+    def __init__(self) -> None:
+        """Start with nothing to write."""
+        self._sockets: list[Socket] = []
+
+    def add(self, socket: "Socket") -> None:
+        """Write this socket's frames at the end of the turn."""
+        if not self._sockets:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._sockets.append(socket)
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        sockets, self._sockets = self._sockets, []
+        for socket in sockets:
+            socket.flush()
+
+
+_turn = Turn()
+
+
 @dataclass(eq=False, slots=True)
 class Socket:
     """A device that is here."""
@@ -82,19 +106,29 @@ class Socket:
     """What it left while its conversations were being loaded."""
     is_open: bool = False
     """Welcomed: pushed frames before that are not needed, `changes` will tell."""
+    _frames: list[bytes] = field(default_factory=list)
 
     def push(self, packet: Packet) -> bool:
-        """Send a frame; False if the reader has been too slow for too long and is put out."""
+        """Send a frame in this turn; False if the reader has been too slow for too long and is put out."""
         if not self.is_open or self.transport.is_closing():
             return True
-        self.transport.write(packet.bytes(self.encoding))
         if self.transport.get_write_buffer_size() > BUFFER_BYTES:
             self.end(1013, "too slow")
             self.transport.abort()
             return False
+        if not self._frames:
+            _turn.add(self)
+        self._frames.append(packet.bytes(self.encoding))
         return True
 
+    def flush(self) -> None:
+        """Write the frames of this turn."""
+        frames, self._frames = self._frames, []
+        if frames and not self.transport.is_closing():
+            self.transport.write(b"".join(frames) if len(frames) > 1 else frames[0])
+
     def end(self, code: int, reason: str) -> None:
-        """Ask the reading side to close."""
+        """Ask the reading side to close; what was pushed before goes out first."""
+        self.flush()
         if not self.closed.done():
             self.closed.set_result((code, reason))

@@ -8,7 +8,7 @@ from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader
 from aparte.server.log import actions as log
 from aparte.server.log.model import Marker
-from aparte.server.messages import pages, store, sync
+from aparte.server.messages import pages, rules, store, sync
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import FIRST_ID, AccountId, ConversationId, EntryId, Position, first_id_at
 from aparte.wire.messages import EntryPage, Head, History, Message, MessagePage
@@ -22,20 +22,19 @@ async def page(
 ) -> MessagePage:
     """Page through a conversation, in order of time, without what is deleted (unless tombstones are asked for)."""
     async with db.read_log() as reader:
-        await conversations.authorise(reader, caller, conversation, "read")
-        head = await log.head(reader, conversation)
-        return await pages.select_page(reader, head, where, limit, caller.account)
+        standing = await conversations.authorise(reader, caller, conversation, "read")
+        return await pages.select_page(reader, standing, where, limit)
 
 
 async def entries(db: Database, caller: Caller, conversation: ConversationId, after: EntryId, limit: int) -> EntryPage:
     """Read the log after an entry. Below the floor the answer is `resync`, never silence."""
     async with db.read_log() as reader:
-        await conversations.authorise(reader, caller, conversation, "read")
-        head = await log.head(reader, conversation)
-        if after != FIRST_ID and after < head.floor.id:
-            raise Refusal("resync", data={"floor": {"seq": head.floor.seq, "id": str(head.floor.id)}})
-        found = await pages.select_entries(reader, conversation, after, limit)
-    more = bool(found) and found[-1].id < head.last.id
+        standing = await conversations.authorise(reader, caller, conversation, "read")
+        floor = standing.floor
+        if after != FIRST_ID and after < floor.id:
+            raise Refusal("resync", data={"floor": {"seq": floor.seq, "id": str(floor.id)}})
+        found = rules.page_of(await pages.select_entries(reader, conversation, after, limit))
+    more = bool(found) and found[-1].id < standing.head.id
     return EntryPage(found, more)
 
 

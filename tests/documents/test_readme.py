@@ -1,0 +1,217 @@
+"""Every command of the README runs, in order, against a real server on ports and in folders of the test's own."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from aparte.embedded import postgres
+from tests.support.server import TESTING, free_port
+from tests.support.valkey import Server as Valkey
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
+PASSWORD = "correct horse battery staple"
+SECONDS = 90
+
+
+def blocks() -> list[tuple[str, str, str]]:
+    """The fenced blocks: heading, language, text."""
+    found = []
+    for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]:
+        heading = section.splitlines()[0]
+        found += [(heading, language, body) for language, body in re.findall(r"```(\w*)\n(.*?)```", section, re.DOTALL)]
+    return found
+
+
+def block(heading: str, language: str = "sh", number: int = 0) -> str:
+    """One block of a section."""
+    return [body for title, kind, body in blocks() if (title, kind) == (heading, language)][number]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of somebody who follows the README on this machine."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("APARTE_", "DATABASE_", "VALKEY_", "PG"))}
+    return {**clean, **TESTING, "LC_ALL": "C.UTF-8", **more}
+
+
+@contextmanager
+def running(script: str, env: dict[str, str], cwd: Path, url: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Run a script that stays, wait until its server is ready, and stop it as Ctrl-C does."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = subprocess.Popen(["bash", "-ec", script], env=env, cwd=cwd, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload]
+    try:
+        ends = time.monotonic() + SECONDS
+        while url:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < ends, "not ready"
+            with suppress(OSError):
+                if urllib.request.urlopen(f"{url}/ready", timeout=1).status == 200:  # noqa: S310 - our own server
+                    break
+            time.sleep(0.1)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+
+
+def in_a_terminal(script: str, env: dict[str, str], cwd: Path) -> str:
+    """Run a script in a terminal where somebody types the password whenever they are asked for it."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.execvpe("bash", ["bash", "-ec", script], env)  # noqa: S606 - this process is the shell from here on
+    output, asked = "", 0
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        if not select.select([terminal], [], [], 0.2)[0]:
+            continue
+        try:
+            output += os.read(terminal, 4096).decode(errors="replace")
+        except OSError:
+            break
+        prompts = len(re.findall(r"(?i)password[^\n]*:\s?", output))
+        if prompts > asked:
+            asked = prompts
+            time.sleep(0.2)
+            os.write(terminal, f"{PASSWORD}\n".encode())
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, output
+    return output.replace("\r\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where profiles are kept, and a working folder that looks like a checkout."""
+    folder = tmp_path_factory.mktemp("readme")
+    folder.chmod(0o755)
+    for name in ("Makefile", ".venv", "src", "pyproject.toml", "locks"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def talk(home: Path) -> Iterator[dict[str, str]]:
+    """`make up` of the README; gives the environment of a second terminal."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    data = home / "data"
+    with running(block("Start it"), environment(PORT=str(port), DATA=str(data)), home, url):
+        yield environment(APARTE_SERVER=url, APARTE_HOME=str(home / "profiles"))
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def test_no_block_is_left_out() -> None:
+    ran = {"Start it": 1, "A first conversation": 1, "A bot in ten lines": 3, "Run it for real": 6}
+    counted = {heading: sum(title == heading for title, _, _ in blocks()) for heading in ran}
+    assert counted == ran
+    assert len(blocks()) == sum(ran.values())
+    assert {language for _, language, _ in blocks()} == {"sh", "python", "caddyfile"}
+
+
+def test_a_first_conversation_and_a_bot(talk: dict[str, str], home: Path) -> None:
+    said = in_a_terminal(block("A first conversation"), talk, home)
+    assert said.count("#lounge alice: Anybody here?") == 2
+
+    assert "Signed in as echo" in in_a_terminal(block("A bot in ten lines"), talk, home)
+    bot = block("A bot in ten lines", "python")
+    assert len([line for line in bot.splitlines() if line.strip()]) <= 10
+    (home / "echo.py").write_text(bot)
+    with running(block("A bot in ten lines", number=1), talk, home):
+        ask = "for try in $(seq 60); do .venv/bin/aparte --profile bob members '#lounge' | grep -q ^echo && break; sleep 0.5; done\n"
+        ask += ".venv/bin/aparte --profile bob send '#lounge' '!echo salut'\n"
+        ask += ".venv/bin/aparte --profile alice listen --count 2 --timeout 60"
+        heard = in_a_terminal(ask, talk, home)
+    assert "#lounge bob: !echo salut" in heard
+    assert "#lounge echo: salut" in heard
+
+
+@pytest.fixture
+async def valkey(tmp_path: Path) -> Valkey:
+    """A Valkey of somebody else."""
+    return Valkey(tmp_path)
+
+
+async def test_running_it_for_real_and_putting_a_dump_back(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("real")
+    folder.chmod(0o755)
+    port = free_port()
+    with postgres.running(folder / "data") as where:
+        async with _valkey(folder) as valkey_port:
+            here = environment(**await _superuser(where.admin_dsn))
+
+            def fitted(number: int) -> str:
+                """A block with the places of this test."""
+                script = block("Run it for real", number=number)
+                for written, ours in {
+                    "localhost:5432": f"{here['PGHOST']}:{here['PGPORT']}",
+                    "localhost:6379": f"127.0.0.1:{valkey_port}",
+                    "--port 8787": f"--port {port}",
+                    "/etc/aparte": str(folder),
+                }.items():
+                    script = script.replace(written, ours)
+                return script
+
+            run(fitted(0), here, home)
+            run(fitted(1), here, home)
+            with running(fitted(2), here, home, f"http://127.0.0.1:{port}"):
+                # The public address is another, as behind a proxy: a page of this one would be refused.
+                run(f".venv/bin/aparte --server http://127.0.0.1:{port} --profile real register carol --password-stdin"
+                    f" --email carol@example.org <<< '{PASSWORD}'",
+                    environment(APARTE_HOME=str(folder / "profiles")), home)  # fmt: skip
+            owner = re.search(r"DATABASE_ADMIN_URL=(\S+)", fitted(0))
+            assert owner
+            here["DATABASE_ADMIN_URL"] = owner.group(1)
+            run(fitted(3), here, folder)
+            before = await _names(owner.group(1))
+            assert "carol" in before[0]
+            connection = await asyncpg.connect(owner.group(1), ssl=False)
+            await connection.execute("UPDATE accounts SET username = 'lost' WHERE username = 'carol'")
+            await connection.close()
+            run(fitted(4), here, folder)
+            after = await _names(owner.group(1))
+            assert after[0] == before[0]
+            assert after[1] != before[1], "the history is another"
+
+
+def run(script: str, env: dict[str, str], cwd: Path) -> None:
+    """Run a script to its end."""
+    done = subprocess.run(["bash", "-ec", script], env=env, cwd=cwd, capture_output=True, text=True, timeout=SECONDS)  # noqa: PLW1510 - judged here
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def _names(dsn: str) -> tuple[set[str], object]:
+    connection = await asyncpg.connect(dsn, ssl=False)
+    names = {row["username"] for row in await connection.fetch("SELECT username FROM accounts")}
+    generation = await connection.fetchval("SELECT generation FROM log_generation")
+    await connection.close()
+    return names, generation
+
+
+def test_its_figures_are_those_that_were_measured() -> None:
+    (row,) = re.findall(r"^\| \*\*Aparté\*\* \| (.*) \|$", TEXT, re.MULTILINE)
+    measured = (ROOT / "docs" / "performance.md").read_text()
+    figures = [figure for cell in row.split(" | ") for figure in cell.split(", ")]
+    assert len(figures) == 8
+    for figure in figures:
+        server, database = 0.092, 0.051
+        found = figure in measured or (figure == f"{server + database:.3f}" and f"{server} + {database}" in measured)
+        assert found, f"{figure} is not in docs/performance.md"
