@@ -6,20 +6,22 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import pytest
-
-from aparte.embedded import postgres
+from tests.support import valkey
 from tests.support.server import TESTING, free_port
-from tests.support.valkey import Server as Valkey
+
+from aparte.embedded import postgres, store
+from aparte.embedded.postgres import Address
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -98,14 +100,22 @@ def in_a_terminal(script: str, env: dict[str, str], cwd: Path) -> str:
     return output.replace("\r\n", "\n")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where profiles are kept, and a working folder that looks like a checkout."""
-    folder = tmp_path_factory.mktemp("readme")
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="aparte-readme-"))
     folder.chmod(0o755)
-    for name in ("Makefile", ".venv", "src", "pyproject.toml", "locks"):
-        (folder / name).symlink_to(ROOT / name)
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """Where profiles are kept, and a working folder that looks like a checkout."""
+    with open_folder() as folder:
+        for name in ("Makefile", ".venv", "src", "pyproject.toml", "locks"):
+            (folder / name).symlink_to(ROOT / name)
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +126,6 @@ def talk(home: Path) -> Iterator[dict[str, str]]:
     data = home / "data"
     with running(block("Start it"), environment(PORT=str(port), DATA=str(data)), home, url):
         yield environment(APARTE_SERVER=url, APARTE_HOME=str(home / "profiles"))
-    shutil.rmtree(data, ignore_errors=True)
 
 
 def test_no_block_is_left_out() -> None:
@@ -136,7 +145,7 @@ def test_a_first_conversation_and_a_bot(talk: dict[str, str], home: Path) -> Non
     assert len([line for line in bot.splitlines() if line.strip()]) <= 10
     (home / "echo.py").write_text(bot)
     with running(block("A bot in ten lines", number=1), talk, home):
-        ask = "for try in $(seq 60); do .venv/bin/aparte --profile bob members '#lounge' | grep -q ^echo && break; sleep 0.5; done\n"
+        ask = "until .venv/bin/aparte --profile bob members '#lounge' | grep -q ^echo; do sleep 0.5; done\n"
         ask += ".venv/bin/aparte --profile bob send '#lounge' '!echo salut'\n"
         ask += ".venv/bin/aparte --profile alice listen --count 2 --timeout 60"
         heard = in_a_terminal(ask, talk, home)
@@ -144,66 +153,76 @@ def test_a_first_conversation_and_a_bot(talk: dict[str, str], home: Path) -> Non
     assert "#lounge echo: salut" in heard
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A PostgreSQL and a Valkey of one's own, a folder for secrets, and a free port."""
+
+    folder: Path
+    database: Address
+    valkey: str
+    port: int
+
+    def fitted(self, number: int) -> str:
+        """A block of the section with the places of this test."""
+        script = block("Run it for real", number=number)
+        places = {
+            "localhost:5432": f"127.0.0.1:{self.database.port}",
+            "valkey://localhost:6379/0": self.valkey,
+            "--port 8787": f"--port {self.port}",
+            "/etc/aparte": str(self.folder),
+        }
+        for written, ours in places.items():
+            assert written in TEXT
+            script = script.replace(written, ours)
+        return script
+
+    def superuser(self, **more: str) -> dict[str, str]:
+        """The environment of who may do everything in that PostgreSQL."""
+        tools = f"{postgres.binaries()}:{os.environ['PATH']}"
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.database.port), "PGSSLMODE": "disable", "PATH": tools}
+        return environment(PGUSER=store.ADMIN_ROLE, PGPASSWORD=self.database.admin_password, **where, **more)
+
+
 @pytest.fixture
-async def valkey(tmp_path: Path) -> Valkey:
-    """A Valkey of somebody else."""
-    return Valkey(tmp_path)
+async def elsewhere() -> AsyncIterator[Elsewhere]:
+    async with valkey.running() as cache:
+        with open_folder() as folder, postgres.running(folder / "data") as database:
+            yield Elsewhere(folder, database, cache.url, free_port())
 
 
-async def test_running_it_for_real_and_putting_a_dump_back(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("real")
-    folder.chmod(0o755)
-    port = free_port()
-    with postgres.running(folder / "data") as where:
-        async with _valkey(folder) as valkey_port:
-            here = environment(**await _superuser(where.admin_dsn))
+async def test_running_it_for_real_and_putting_a_dump_back(elsewhere: Elsewhere, home: Path) -> None:
+    run(elsewhere.fitted(0), elsewhere.superuser(), home)
+    run(elsewhere.fitted(1), environment(), home)
+    url = f"http://127.0.0.1:{elsewhere.port}"
+    with running(elsewhere.fitted(2), environment(), home, url):
+        carol = ".venv/bin/aparte --profile carol register carol --email carol@example.org --password-stdin"
+        terminal = environment(APARTE_SERVER=url, APARTE_HOME=str(elsewhere.folder / "profiles"))
+        run(f"{carol} <<< '{PASSWORD}'", terminal, home)
 
-            def fitted(number: int) -> str:
-                """A block with the places of this test."""
-                script = block("Run it for real", number=number)
-                for written, ours in {
-                    "localhost:5432": f"{here['PGHOST']}:{here['PGPORT']}",
-                    "localhost:6379": f"127.0.0.1:{valkey_port}",
-                    "--port 8787": f"--port {port}",
-                    "/etc/aparte": str(folder),
-                }.items():
-                    script = script.replace(written, ours)
-                return script
+    owner = re.findall(r"DATABASE_ADMIN_URL=(\S+)", elsewhere.fitted(0))[0]
+    run(elsewhere.fitted(3), elsewhere.superuser(DATABASE_ADMIN_URL=owner), elsewhere.folder)
+    names, generation = await kept(owner)
+    assert "carol" in names
+    run('psql "$OWNER" -c "DELETE FROM accounts WHERE username = \'carol\'"', elsewhere.superuser(OWNER=owner), home)
+    run(elsewhere.fitted(4), elsewhere.superuser(DATABASE_ADMIN_URL=owner), elsewhere.folder)
+    again, another = await kept(owner)
+    assert again == names
+    assert another != generation
 
-            run(fitted(0), here, home)
-            run(fitted(1), here, home)
-            with running(fitted(2), here, home, f"http://127.0.0.1:{port}"):
-                # The public address is another, as behind a proxy: a page of this one would be refused.
-                run(f".venv/bin/aparte --server http://127.0.0.1:{port} --profile real register carol --password-stdin"
-                    f" --email carol@example.org <<< '{PASSWORD}'",
-                    environment(APARTE_HOME=str(folder / "profiles")), home)  # fmt: skip
-            owner = re.search(r"DATABASE_ADMIN_URL=(\S+)", fitted(0))
-            assert owner
-            here["DATABASE_ADMIN_URL"] = owner.group(1)
-            run(fitted(3), here, folder)
-            before = await _names(owner.group(1))
-            assert "carol" in before[0]
-            connection = await asyncpg.connect(owner.group(1), ssl=False)
-            await connection.execute("UPDATE accounts SET username = 'lost' WHERE username = 'carol'")
-            await connection.close()
-            run(fitted(4), here, folder)
-            after = await _names(owner.group(1))
-            assert after[0] == before[0]
-            assert after[1] != before[1], "the history is another"
+
+async def kept(dsn: str) -> tuple[set[str], object]:
+    """Who is in a database, and which history its log is."""
+    connection = await asyncpg.connect(dsn, ssl=False)
+    names = {row["username"] for row in await connection.fetch("SELECT username FROM accounts")}
+    generation = await connection.fetchval("SELECT generation FROM log_generation")
+    await connection.close()
+    return names, generation
 
 
 def run(script: str, env: dict[str, str], cwd: Path) -> None:
     """Run a script to its end."""
     done = subprocess.run(["bash", "-ec", script], env=env, cwd=cwd, capture_output=True, text=True, timeout=SECONDS)  # noqa: PLW1510 - judged here
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-async def _names(dsn: str) -> tuple[set[str], object]:
-    connection = await asyncpg.connect(dsn, ssl=False)
-    names = {row["username"] for row in await connection.fetch("SELECT username FROM accounts")}
-    generation = await connection.fetchval("SELECT generation FROM log_generation")
-    await connection.close()
-    return names, generation
 
 
 def test_its_figures_are_those_that_were_measured() -> None:

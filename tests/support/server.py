@@ -49,7 +49,7 @@ class Aparte:
         """Start and wait until it is ready; without arguments, `aparte up`."""
         if not arguments:
             up = ("--port", str(self.port), "--data", str(self.data), "--workers", str(self._workers))
-            arguments = ("up", *up)
+            arguments = ("up", *up, "--follow-parent")  # it ends with the tests, however they end
         with self.output.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "aparte", *arguments],
