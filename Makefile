@@ -18,7 +18,7 @@ up: $(VENV)/runtime ## start a whole Aparté here: PORT=8787 DATA=data WORKERS=1
 	@APARTE_PARENT_PID=$$PPID exec $(BIN)/aparte up --port $(PORT) --data $(DATA) --workers $(WORKERS) --follow-parent
 
 test: check ## run every check and test
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long" -n logical --maxprocesses 4
 
 test-long: $(VENV)/dev ## run what takes longer than CI may: kills, mutations, long journeys
 	@$(BIN)/python -m pytest -m long
