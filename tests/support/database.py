@@ -61,7 +61,7 @@ async def cloned(here: Cluster) -> AsyncIterator[str]:
     name = f"test_{os.getpid()}_{next(_names)}"
     admin = await asyncpg.connect(here.dsn("postgres", service=False), ssl=False)
     try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY WAL_LOG')
         yield name
         await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
