@@ -141,6 +141,7 @@ def _initialise(data: DataFolder) -> None:
     arguments = (
         *(str(postgres_programs(identity) / "initdb"), "-D", _seen_from_inside(partial, identity)),
         *("-U", store.ADMIN_ROLE, "-A", "scram-sha-256", "--pwfile=/dev/stdin", "--data-checksums"),
+        "--wal-segsize=4",  # making a new segment stops every commit: 60 ms for 16 MiB, a quarter for 4
         *("-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
     )
     initdb = Program(
