@@ -49,7 +49,7 @@ def document(routes: Sequence[Route]) -> Schema:
         "info": {
             "title": "Aparté",
             "version": aparte.__version__,
-            "description": ABOUT,
+            "description": "\n\n".join(" ".join(paragraph.split()) for paragraph in ABOUT.split("\n\n")),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": PREFIX}],
