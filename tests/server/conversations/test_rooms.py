@@ -114,7 +114,9 @@ async def test_an_owner_who_leaves_hands_the_room_to_the_next_in_rank(world: Wor
     assert await roles(bob, room) == {bob.account: "owner"}
     await bob.post(f"/conversations/{room}/leave")
     back = await alice.join(room)
-    assert back["member_count"] == 1
+    assert (back["member_count"], back["membership"]["role"]) == (1, "owner")
+    await bob.join(room)
+    assert await roles(bob, room) == {alice.account: "owner", bob.account: "member"}
 
 
 async def test_an_owner_gives_the_room_away(world: World) -> None:

@@ -56,6 +56,11 @@ def check_join(room: RoomRow | None) -> RoomRow:
     return room
 
 
+def role_of_newcomer(room: RoomRow) -> Role:
+    """Whoever enters a room that everybody has left owns it: a room with members always has an owner (R-120)."""
+    return "member" if room.member_count else "owner"
+
+
 def check_role_change(actor: Standing, target: MemberRow, role: Role) -> None:
     """Nobody touches a role at or above their own, nor gives one above it; only the owner hands the room over."""
     if role == "owner" or target.role == "owner":

@@ -44,10 +44,10 @@ async def join(db: Database, caller: Caller, conversation: ConversationId) -> Co
         head = await log.lock(tx, conversation)
         member = await store.select_member(tx, conversation, caller.account)
         if member is None or not member.is_current:
-            rules.check_join(await store.select_room(tx, conversation))
-            body = kinds.MemberChange(caller.account, "member")
+            role = rules.role_of_newcomer(rules.check_join(await store.select_room(tx, conversation)))
+            body = kinds.MemberChange(caller.account, role)
             at = await log.append(tx, NewEntry(conversation, kinds.JOINED, caller.account, body, caller.device))
-            await enter(tx, conversation, caller.account, "member", at, head.ordinal)
+            await enter(tx, conversation, caller.account, role, at, head.ordinal)
         return await seen(tx, caller.account, conversation)
 
 
