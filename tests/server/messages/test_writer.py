@@ -236,3 +236,26 @@ async def test_sending_moves_ones_own_read_mark(admin: Admin, process: Process) 
     rows = await admin.fetch("SELECT account_id, read_seq, read_ordinal, message_count FROM members")
     marks = {row["account_id"]: (row["read_seq"], row["read_ordinal"], row["message_count"]) for row in rows}
     assert marks == {alice.account: (1, 1, 1), bob.account: (2, 2, 1)}
+
+
+async def test_whoever_stops_waiting_stops_nobody_else(admin: Admin, process: Process) -> None:
+    alice = await rooms.person(admin)
+    lounge = await rooms.room(admin, alice)
+    given_up = actions.enqueue(process.writer, alice, lounge, saying("stored all the same"))
+    given_up.cancel()
+    sent = await asyncio.wait_for(process.send(alice, lounge, saying("next")), 5)
+    assert sent.seq == 2
+    assert process.seqs(lounge) == [1, 2]
+
+
+async def test_an_error_that_nobody_foresaw_ends_one_batch_and_not_the_writer(
+    admin: Admin, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer whose loop has ended would leave a process that takes messages and never stores one."""
+    alice = await rooms.person(admin)
+    lounge = await rooms.room(admin, alice)
+    with monkeypatch.context() as broken:
+        broken.setattr("aparte.server.messages.store.SEND", 42)
+        with pytest.raises(Refusal, match="internal"):
+            await asyncio.wait_for(process.send(alice, lounge, saying("unlucky")), 5)
+    assert (await asyncio.wait_for(process.send(alice, lounge, saying("next")), 5)).seq == 1

@@ -123,6 +123,9 @@ class Writer:
                 return [Refusal("internal")]
             # Something in it poisons the whole batch: once more, one by one, so that the others are not harmed.
             return [(await self._write([message], wait=wait))[0] for message in batch]
+        except Exception as error:  # noqa: BLE001 - a writer that ended would take messages and never store one
+            log.error("batch_failed", error=type(error).__name__, size=len(batch))
+            return [Refusal("internal")] * len(batch)
 
     def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]", *, may_wait: bool) -> None:
         hints: list[Hint] = []
@@ -133,12 +136,10 @@ class Writer:
                 continue
             self._flying.pop(message.key, None)
             answer = answer_to(verdict)
+            tell(message, answer)
             if isinstance(answer, Refusal):
                 SENDS.labels(answer.code).inc()
-                message.done.set_exception(answer)
-                continue
-            message.done.set_result(answer)
-            if answer.ordinal is not None:
+            elif answer.ordinal is not None:
                 hints.append(ToConversation(message.conversation, Live(message.conversation, entry(message, answer))))
         for conversation, messages in locked.items():
             self._step_aside(conversation, messages)
@@ -153,6 +154,16 @@ class Writer:
             self._fast = deque(m for m in self._fast if m.conversation != conversation)
         self._slow[conversation] = deque([*messages, *followers])
         self._tasks.start(self._drain(conversation), "messages.drain")
+
+
+def tell(message: Outgoing, answer: Placed | Refusal) -> None:
+    """Answer whoever waits; nobody may, and the message is stored all the same."""
+    if message.done.done():
+        return
+    if isinstance(answer, Refusal):
+        message.done.set_exception(answer)
+    else:
+        message.done.set_result(answer)
 
 
 def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
