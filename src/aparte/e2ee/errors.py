@@ -50,3 +50,7 @@ class InvalidSignature(E2eeError):
 
 class InvalidState(E2eeError):
     """The saved state is damaged, or was written by a newer version."""
+
+
+class BadList(E2eeError):
+    """The device list is malformed, wrongly signed, or does not follow from the one before it."""

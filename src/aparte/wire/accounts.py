@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from aparte.wire import limits
 from aparte.wire.ids import AccountId, DeviceId, SessionId
+from aparte.wire.keys import AccountKeys
 
 AccountKind = Literal["person", "bot", "system", "placeholder"]
 PlatformRole = Literal["guest", "user", "moderator", "admin"]
@@ -42,12 +43,13 @@ class NewDevice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Register(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A new account with its first device. The client makes both ids (UUIDv4)."""
+    """A new account with its first device and its keys: all is stored, or nothing. The client makes both ids (UUIDv4)."""
 
     account_id: AccountId
     device: NewDevice
     username: Username
     password: Password
+    keys: AccountKeys
     email: Email | None = None
     phone: Phone | None = None
     display_name: DisplayName | None = None
@@ -76,11 +78,19 @@ class Refresh(msgspec.Struct, frozen=True):
     refresh_token: Token
 
 
+Standing = Literal["listed", "unlisted", "keyless"]
+
+
 class Tokens(msgspec.Struct, frozen=True):
-    """What opens the doors. Neither token is stored on the server in a usable form."""
+    """What opens the doors. Neither token is stored on the server in a usable form.
+
+    `standing`: whether the device is on the account's list. An `unlisted` one may only ask to be linked; the first
+    device of a `keyless` account (older than keys) sends its keys next.
+    """
 
     account_id: AccountId
     device_id: DeviceId
+    standing: Standing
     session_id: SessionId
     access_token: str
     access_expires_at: datetime

@@ -51,7 +51,9 @@ def check_free(value: Any, depth: int = 0) -> None:
         check_string(value)
     elif isinstance(value, msgspec.Struct):
         for field in value.__struct_fields__:
-            check_free(getattr(value, field))
+            of_field = getattr(value, field)
+            if not isinstance(of_field, bytes):  # its struct says that it is bytes, and how many
+                check_free(of_field)
     elif isinstance(value, dict):
         check_nesting(depth)
         for key, item in value.items():

@@ -16,6 +16,7 @@ from aparte.wire.accounts import StateItem, Status, Token
 from aparte.wire.conversations import Seq
 from aparte.wire.ids import FIRST_ID, AccountId, ClientMessageId, ConversationId, EntryId, Position
 from aparte.wire.messages import ChangeMessage, Entry, Head, SendMessage
+from aparte.wire.sealed import SealEntry
 
 SUBPROTOCOL_JSON = "aparte.v1.json"
 SUBPROTOCOL_MSGPACK = "aparte.v1.msgpack"
@@ -74,6 +75,14 @@ class Send(Frame, frozen=True):
     ref: Ref
     conversation: ConversationId
     message: SendMessage
+
+
+class Seal(Frame, frozen=True):
+    """Store a sealed entry. Answered by `sent`."""
+
+    ref: Ref
+    conversation: ConversationId
+    entry: SealEntry
 
 
 class Edit(Frame, frozen=True):
@@ -221,6 +230,10 @@ class Receipts(Frame, frozen=True, tag="receipt"):
     up_to: int
 
 
+class Waiting(Frame, frozen=True, tag="waiting"):
+    """A hint: payloads wait for this device. Ask for them over REST."""
+
+
 class Writing(Frame, frozen=True, tag="writing"):
     """A member of a watched conversation is writing, or has stopped."""
 
@@ -237,8 +250,10 @@ class Presence(Frame, frozen=True, tag="presence"):
     last_seen_at: datetime | None = None
 
 
-FromClient = Hello | Changes | Entries | State | Send | Edit | Delete | Restore | Ack | Read | Watch | Typing
-FromServer = Welcome | Heads | Log | States | Sent | Done | Error | Live | Moved | Receipts | Writing | Presence
+FromClient = Hello | Changes | Entries | State | Send | Seal | Edit | Delete | Restore | Ack | Read | Watch | Typing
+FromServer = (
+    Welcome | Heads | Log | States | Sent | Done | Error | Live | Moved | Receipts | Waiting | Writing | Presence
+)
 
 
 class Close:

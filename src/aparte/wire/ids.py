@@ -1,7 +1,7 @@
 """Ids and positions.
 
-Accounts and devices are UUIDv4 made by the client, conversations UUIDv4 made by the server, entries UUIDv7 given by
-the log. A place in a conversation is the pair (seq, id): compare and count with `seq`, page with `id`.
+Accounts and devices are UUIDv4 made by the client, conversations UUIDv4 made by the server (encrypted ones UUIDv8 that
+follow from the accounts), entries UUIDv7 given by the log. A place in a conversation is the pair (seq, id): compare and count with `seq`, page with `id`.
 """
 
 from datetime import UTC, datetime
@@ -16,6 +16,8 @@ SessionId = NewType("SessionId", UUID)
 ConversationId = NewType("ConversationId", UUID)
 EntryId = NewType("EntryId", UUID)
 ClientMessageId = NewType("ClientMessageId", UUID)
+PayloadId = NewType("PayloadId", UUID)
+OfferId = NewType("OfferId", UUID)
 
 FIRST_ID = EntryId(UUID(int=0))
 """Before every entry."""

@@ -10,16 +10,21 @@ import msgspec
 
 from aparte.wire.content import MessageContent, Profile, Role
 from aparte.wire.ids import AccountId
+from aparte.wire.keys import SignedList
 
 MESSAGE = 1
 EDIT = 2
 DELETION = 3
+REACTION = 4
+PIN = 5
 PROFILE = 6
+SETTINGS = 7
 CREATED = 16
 JOINED = 17
 LEFT = 18
 REMOVED = 19
 ROLE = 20
+DEVICES = 21
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -35,6 +40,18 @@ class MemberChange(msgspec.Struct, frozen=True):
 
     account: AccountId
     role: Role | None = None
+
+
+class DevicesChange(msgspec.Struct, frozen=True):
+    """Body of a member's new device list: the signed list, and the epoch and roster that begin with it."""
+
+    devices: SignedList
+    epoch: int
+    roster: bytes
+
+
+class OnlySealed(msgspec.Struct, frozen=True):
+    """Body of kinds that exist only sealed: none that a server could read."""
 
 
 class Kind(NamedTuple):
@@ -55,12 +72,16 @@ KINDS: dict[int, Kind] = {
         Kind(MESSAGE, "message", MessageContent, "members", False, True, True),
         Kind(EDIT, "edit", MessageContent, "author", True, False, True),
         Kind(DELETION, "deletion", Switch, "author or moderators", True, False, False),
+        Kind(REACTION, "reaction", OnlySealed, "members", True, False, True),
+        Kind(PIN, "pin", OnlySealed, "members", True, False, False),
         Kind(PROFILE, "profile", Profile, "admins", False, False, False),
+        Kind(SETTINGS, "settings", OnlySealed, "members", False, False, False),
         Kind(CREATED, "created", Profile, "server", False, False, False),
         Kind(JOINED, "joined", MemberChange, "server", False, False, False),
         Kind(LEFT, "left", MemberChange, "server", False, False, False),
         Kind(REMOVED, "removed", MemberChange, "server", False, False, False),
         Kind(ROLE, "role", MemberChange, "server", False, False, False),
+        Kind(DEVICES, "devices", DevicesChange, "server", False, False, False),
     )
 }
 

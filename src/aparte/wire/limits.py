@@ -3,10 +3,10 @@
 PROTOCOL = 1
 """The version of the gateway that `hello` names."""
 
-BODY_BYTES = 262_144
+BODY_BYTES = 524_288
 """Largest REST body."""
-FRAME_BYTES = 131_072
-"""Largest gateway frame: one sealed body of 65,536 bytes with its envelopes fits."""
+FRAME_BYTES = 262_144
+"""Largest gateway frame: one sealed body of 65,536 bytes with its envelopes fits, in JSON too."""
 JSON_DEPTH = 8
 """Deepest nesting of free JSON (metadata)."""
 SAFE_INTEGER = 2**53 - 1
@@ -45,3 +45,22 @@ CONTACTS = 2_000
 """Entries of one address book: the list is answered whole."""
 BLOCKS = 2_000
 """People that one account may block."""
+
+LISTED_DEVICES = 32
+"""Devices that a list can hold; ten is what the server's policy allows."""
+DEVICE_LIST_BYTES = 108 + 54 * LISTED_DEVICES
+LIST_VERSIONS = 100
+"""Versions of one account's list in one answer."""
+ONE_TIME_PREKEYS = 100
+"""One-time prekeys of one kind in one upload."""
+ONE_TIME_PREKEYS_KEPT = 200
+"""One-time prekeys of one kind that the server keeps for a device."""
+ENVELOPES = 2 * LISTED_DEVICES
+ENVELOPE_BYTES = 4_096
+SEALED_BYTES = 65_536
+PAYLOAD_BYTES = 16_384
+PAGE_PAYLOADS = 100
+PAYLOADS_KEPT = 1_000
+"""Payloads that wait for one device; one more is refused."""
+LINK_CONTAINER_BYTES = 262_144
+"""What a new device is given: the account key, the list, the pins of a few thousand people."""

@@ -7,12 +7,14 @@ import msgspec
 
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.sealed import Sealed
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One position of a conversation's log. `body` is the struct that `wire.kinds` names for `kind`.
 
     An erased entry keeps everything but its body; so does a message that was deleted for everyone, and its edits.
+    What people do in an encrypted conversation is `sealed` and has no body.
     """
 
     seq: int
@@ -26,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """Messages only: 1, 2, 3 … among the countable ones, for unread counts."""
     target: Position | None = None
     body: Any = None
+    sealed: Sealed | None = None
 
 
 class EntryPage(msgspec.Struct, frozen=True):
