@@ -171,8 +171,10 @@ def next_number(known: DeviceList) -> int:
     """The number for a new device: one that no listed device has, counting on from the highest before starting over."""
     taken = {device.number for device in known.devices}
     highest = max(taken, default=0)
-    candidates = [*range(highest + 1, DEVICE_MAX + 1), *range(1, highest)]
-    return next(number for number in candidates if number not in taken)
+    for number in (*range(highest + 1, DEVICE_MAX + 1), *range(1, highest)):
+        if number not in taken:
+            return number
+    raise BadList
 
 
 def _check_signature(key: PublicKey, data: bytes, signature: bytes) -> None:

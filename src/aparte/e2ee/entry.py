@@ -40,7 +40,7 @@ class Head:
     target: bytes = field(default=ZERO_HASH)
 
     def serialize(self) -> bytes:
-        """01 || kind || conversation || account || device || epoch || roster || counter || client id || prev || target."""
+        """The 178 bytes: 01 || kind || the other fields in their order, integers of 8 bytes."""
         data = b"".join(
             (
                 _VERSION,

@@ -43,7 +43,7 @@ class NewDevice(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Register(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A new account with its first device and its keys: all is stored, or nothing. The client makes both ids (UUIDv4)."""
+    """A new account with its first device and its keys: all or nothing. The client makes both ids (UUIDv4)."""
 
     account_id: AccountId
     device: NewDevice

@@ -50,10 +50,7 @@ def check_free(value: Any, depth: int = 0) -> None:
     if isinstance(value, str):
         check_string(value)
     elif isinstance(value, msgspec.Struct):
-        for field in value.__struct_fields__:
-            of_field = getattr(value, field)
-            if not isinstance(of_field, bytes):  # its struct says that it is bytes, and how many
-                check_free(of_field)
+        check_fields(value)
     elif isinstance(value, dict):
         check_nesting(depth)
         for key, item in value.items():
@@ -70,6 +67,14 @@ def check_free(value: Any, depth: int = 0) -> None:
         raise Refusal("invalid", "an integer is beyond 2^53 - 1")
     elif isinstance(value, bytes | bytearray | msgspec.msgpack.Ext):
         raise Refusal("invalid", "free values are JSON values")
+
+
+def check_fields(value: msgspec.Struct) -> None:
+    """Walk the fields of a struct. Bytes are as many as the struct allows."""
+    for field in value.__struct_fields__:
+        of_field = getattr(value, field)
+        if not isinstance(of_field, bytes):
+            check_free(of_field)
 
 
 def check_nesting(depth: int) -> None:

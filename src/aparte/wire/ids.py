@@ -1,7 +1,8 @@
 """Ids and positions.
 
-Accounts and devices are UUIDv4 made by the client, conversations UUIDv4 made by the server (encrypted ones UUIDv8 that
-follow from the accounts), entries UUIDv7 given by the log. A place in a conversation is the pair (seq, id): compare and count with `seq`, page with `id`.
+Accounts and devices are UUIDv4 made by the client, conversations UUIDv4 made by the server (encrypted ones are UUIDv8
+that follow from the accounts), entries UUIDv7 given by the log. A place in a conversation is the pair (seq, id):
+compare and count with `seq`, page with `id`.
 """
 
 from datetime import UTC, datetime
