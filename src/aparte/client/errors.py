@@ -25,9 +25,55 @@ OWN_CODES: dict[str, str] = {
     "bad_message_id": "This is not the id of a message.",
     "already_listening": "This client has an open stream of messages.",
     "key_refused": "A key check failed; nothing was sent.",
+    # checks of device lists and of this device's own state
+    "list_rolled_back": "An older device list was served than the one that is known.",
+    "list_forked": "Another device list was served for a version that is known.",
+    "device_not_listed": "The device, or the key served for it, is not on its account's list.",
+    "key_changed": "The account key of a verified person changed; nothing is sent until it is accepted.",
+    "key_mismatch": "The account key is another one than was said.",
+    "state_rolled_back": "This profile's state is an old copy; it must not be used any more.",
+    "revoked": "This device was taken off its account's list.",
+    "no_keys": "This account has no keys yet.",
+    # checks of sealed entries
+    "wrong_sender": "The entry is not by the device it claims to be by.",
+    "bad_entry": "The entry cannot be opened: hash, tag or content is wrong.",
+    "epoch_back": "The entry is of an older epoch than those before it.",
+    "roster_mismatch": "Who may read this differs from what the signed lists say.",
+    "replayed": "The entry was there before, at another place.",
+    "entry_forked": "The entry does not continue those of its device.",
+    "gap": "An entry of this device is missing before this one.",
+    "reordered": "The entry says that it follows another one than it does.",
+    "not_entitled": "The sender may not do this here.",
+    "needs_newer": "This needs a newer Aparté.",
+    "waiting": "The key of this entry is not here yet.",
+    # linking
+    "bad_offer": "The offer is malformed, or not the one that was shown.",
+    "link_code_wrong": "The code is not the one that the new device shows.",
+    "link_over": "The time for linking is over.",
+    # notices
+    "device_added": "A device was added to an account's list.",
+    "device_removed": "A device was taken off an account's list.",
+    "key_reset": "An account began anew with another key.",
 }
 
 SIGN_IN_CODES = frozenset({"not_signed_in", "unauthenticated", "bad_credentials", "refresh_reused"})
+KEY_CODES = frozenset(
+    {
+        "key_refused",
+        "bad_list",
+        "list_rolled_back",
+        "list_forked",
+        "device_not_listed",
+        "key_changed",
+        "key_mismatch",
+        "state_rolled_back",
+        "revoked",
+        "roster_mismatch",
+        "link_code_wrong",
+        "bad_offer",
+    }
+)
+"""Codes of checks that this device makes by itself, about keys and lists."""
 
 
 class ClientError(Exception):
@@ -75,5 +121,5 @@ def error_for(
     status: int | None = None,
 ) -> ClientError:
     """Build the error for a code, of the class that callers catch."""
-    kind = NotSignedIn if code in SIGN_IN_CODES else ClientError
+    kind = NotSignedIn if code in SIGN_IN_CODES else KeyRefused if code in KEY_CODES else ClientError
     return kind(code, detail, retry_after=retry_after, data=data, status=status)

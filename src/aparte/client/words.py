@@ -116,6 +116,136 @@ ERRORS: dict[str, tuple[str, str]] = {
         "A key check failed; nothing was sent.",
         "Une vérification de clé a échoué ; rien n'a été envoyé.",
     ),
+    "link_needed": (
+        "This device is not on the account's list; link it from one that is, with 'aparte link'.",
+        "Cet appareil n'est pas sur la liste du compte ; liez-le depuis un appareil qui y est, avec « aparte link ».",
+    ),
+    "keys_needed": (
+        "This profile has no keys yet; log in again.",
+        "Ce profil n'a pas encore de clés ; reconnectez-vous.",
+    ),
+    "peer_without_keys": (
+        "This person has no keys yet and cannot be written to privately.",
+        "Cette personne n'a pas encore de clés ; on ne peut pas lui écrire en privé.",
+    ),
+    "keys_exist": ("This account has its keys already.", "Ce compte a déjà ses clés."),
+    "bad_list": (
+        "A device list is not properly signed, or does not follow from the one before.",
+        "Une liste d'appareils est mal signée, ou ne suit pas la précédente.",
+    ),
+    "stale_list": (
+        "The device list has changed meanwhile; try again.",
+        "La liste d'appareils a changé entre-temps ; réessayez.",
+    ),
+    "device_too_new": (
+        "A device linked less than 24 hours ago may not change devices.",
+        "Un appareil lié depuis moins de 24 heures ne peut pas modifier les appareils.",
+    ),
+    "bad_prekeys": ("The server refuses this device's prekeys.", "Le serveur refuse les préclés de cet appareil."),
+    "prekey_reused": (
+        "A prekey of this device stands for another key at the server.",
+        "Une préclé de cet appareil désigne une autre clé sur le serveur.",
+    ),
+    "offer_gone": (
+        "This offer is over, answered already, or was never made; begin anew on the new device.",
+        "Cette demande est expirée, a déjà reçu une réponse ou n'a jamais existé ; recommencez sur le nouvel appareil.",
+    ),
+    "mode_mismatch": (
+        "This conversation is encrypted differently.",
+        "Cette conversation est chiffrée autrement.",
+    ),
+    "bad_conversation_id": (
+        "This is not the conversation of these people.",
+        "Ce n'est pas la conversation de ces personnes.",
+    ),
+    "stale_epoch": (
+        "Members or devices have changed meanwhile; try again.",
+        "Les membres ou les appareils ont changé entre-temps ; réessayez.",
+    ),
+    "chain_broken": (
+        "The server does not see this as the next message of this device.",
+        "Le serveur n'y voit pas le message suivant de cet appareil.",
+    ),
+    "missing_devices": (
+        "The message is not sealed for all devices that should read it.",
+        "Le message n'est pas scellé pour tous les appareils qui doivent le lire.",
+    ),
+    "list_rolled_back": (
+        "The server served an older device list than the one known here; nothing was sent.",
+        "Le serveur a donné une liste d'appareils plus ancienne que celle connue ici ; rien n'a été envoyé.",
+    ),
+    "list_forked": (
+        "The server served another device list than the one known here; nothing was sent.",
+        "Le serveur a donné une autre liste d'appareils que celle connue ici ; rien n'a été envoyé.",
+    ),
+    "device_not_listed": (
+        "A device or its key is not on its account's list.",
+        "Un appareil ou sa clé ne figure pas sur la liste de son compte.",
+    ),
+    "key_changed": (
+        "The key of this verified person has changed; compare numbers again with 'aparte verify'. Nothing was sent.",
+        "La clé de cette personne vérifiée a changé ; comparez à nouveau avec « aparte verify ». Rien n'a été envoyé.",
+    ),
+    "key_mismatch": ("This is not the key that was expected.", "Ce n'est pas la clé attendue."),
+    "state_rolled_back": (
+        "This profile is an old copy of itself and has stopped; link this device anew.",
+        "Ce profil est une ancienne copie de lui-même et s'est arrêté ; liez cet appareil à nouveau.",
+    ),
+    "revoked": (
+        "This device was taken off the account and has stopped.",
+        "Cet appareil a été retiré du compte et s'est arrêté.",
+    ),
+    "no_keys": ("This account has no keys yet.", "Ce compte n'a pas encore de clés."),
+    "wrong_sender": (
+        "A message was refused: it is not by whom it claims to be.",
+        "Un message a été refusé : il n'est pas de qui il prétend être.",
+    ),
+    "bad_entry": (
+        "A message was refused: it is damaged or forged.",
+        "Un message a été refusé : il est abîmé ou falsifié.",
+    ),
+    "epoch_back": (
+        "A message was refused: it is sealed for earlier devices.",
+        "Un message a été refusé : il est scellé pour d'anciens appareils.",
+    ),
+    "roster_mismatch": (
+        "The server and the signed lists disagree about who reads here; nothing was sent.",
+        "Le serveur et les listes signées ne s'accordent pas sur qui lit ici ; rien n'a été envoyé.",
+    ),
+    "replayed": ("A message was refused: it is a repetition.", "Un message a été refusé : c'est une répétition."),
+    "entry_forked": (
+        "A message was refused: it does not continue those before it.",
+        "Un message a été refusé : il ne continue pas les précédents.",
+    ),
+    "gap": ("A message is missing here.", "Il manque un message ici."),
+    "reordered": ("The order of messages here is not certain.", "L'ordre des messages ici n'est pas certain."),
+    "not_entitled": (
+        "A change was refused: its sender may not make it.",
+        "Une modification a été refusée : son auteur n'en a pas le droit.",
+    ),
+    "needs_newer": ("This needs a newer Aparté.", "Il faut un Aparté plus récent."),
+    "waiting": (
+        "The key of this message is not here yet.",
+        "La clé de ce message n'est pas encore arrivée.",
+    ),
+    "bad_offer": (
+        "This is not an offer to link, or not the one that the new device shows.",
+        "Ce n'est pas une demande de liaison, ou pas celle que montre le nouvel appareil.",
+    ),
+    "link_code_wrong": (
+        "The code is wrong; nothing was given away. Begin anew on the new device.",
+        "Le code est faux ; rien n'a été transmis. Recommencez sur le nouvel appareil.",
+    ),
+    "link_over": (
+        "The time for linking is over; begin anew on the new device.",
+        "Le temps de la liaison est écoulé ; recommencez sur le nouvel appareil.",
+    ),
+    "device_added": ("A new device was added to an account.", "Un nouvel appareil a été ajouté à un compte."),
+    "device_removed": ("A device was removed from an account.", "Un appareil a été retiré d'un compte."),
+    "key_reset": (
+        "Somebody began anew with another key; compare numbers again.",
+        "Quelqu'un est reparti avec une autre clé ; comparez à nouveau les numéros.",
+    ),
 }
 
 QUEUED = (
