@@ -63,6 +63,8 @@ class Conversation(msgspec.Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     membership: Membership
+    peer: AccountId | None = None
+    """The other person of a direct conversation."""
 
 
 class ConversationPage(msgspec.Struct, frozen=True):

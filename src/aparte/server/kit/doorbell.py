@@ -9,8 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from aparte.wire.frames import FromServer
-from aparte.wire.ids import AccountId, ConversationId, SessionId
+from aparte.wire.frames import FromServer, Live
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, SessionId
+from aparte.wire.sealed import Envelope
 
 
 class ToConversation(msgspec.Struct, frozen=True, tag=True):
@@ -25,6 +26,21 @@ class ToAccount(msgspec.Struct, frozen=True, tag=True):
 
     account: AccountId
     frame: FromServer
+
+
+class ToDevice(msgspec.Struct, frozen=True, tag=True):
+    """Push a frame to the socket of one device."""
+
+    device: DeviceId
+    frame: FromServer
+
+
+class ToConversationSealed(msgspec.Struct, frozen=True, tag=True):
+    """Push a sealed entry to every socket of the conversation's members, to each with its device's envelope alone."""
+
+    conversation: ConversationId
+    frame: Live
+    envelopes: list[Envelope]
 
 
 class Joined(msgspec.Struct, frozen=True, tag=True):
@@ -47,7 +63,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     session: SessionId
 
 
-Hint = ToConversation | ToAccount | Joined | Left | Ended
+Hint = ToConversation | ToConversationSealed | ToAccount | ToDevice | Joined | Left | Ended
 
 
 class Doorbell(Protocol):

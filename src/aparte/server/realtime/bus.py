@@ -13,13 +13,22 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from aparte.server.kit.doorbell import Ended, Hint, Joined, Left, ToAccount, ToConversation
+from aparte.server.kit.doorbell import (
+    Ended,
+    Hint,
+    Joined,
+    Left,
+    ToAccount,
+    ToConversation,
+    ToConversationSealed,
+    ToDevice,
+)
 from aparte.server.kit.metrics import BUS_HINTS
 from aparte.server.kit.tasks import TaskGroup, every
 from aparte.server.kit.valkey import Argument, ValkeyAway
 from aparte.wire.codec import Encoding, to_json, to_msgpack
 from aparte.wire.frames import FromServer
-from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 HEARTBEAT_SECONDS = 5.0
 GONE_SECONDS = 20
@@ -51,6 +60,14 @@ class ForAccount(msgspec.Struct, frozen=True, tag=True):
     msgpack: bytes
 
 
+class ForDevice(msgspec.Struct, frozen=True, tag=True):
+    """`ToDevice` with its frame in both encodings."""
+
+    device: DeviceId
+    json: bytes
+    msgpack: bytes
+
+
 class Whisper(msgspec.Struct, frozen=True, tag=True):
     """A frame for whoever watches the channel; the receiver encodes it for its watchers."""
 
@@ -61,7 +78,7 @@ class Ringing(msgspec.Struct, frozen=True):
     """What one process tells the others at once over one channel."""
 
     node: UUID
-    hints: list[ForConversation | ForAccount | Joined | Left | Ended | Whisper]
+    hints: list[ForConversation | ToConversationSealed | ForAccount | ForDevice | Joined | Left | Ended | Whisper]
 
 
 class Channel(Protocol):
@@ -133,7 +150,7 @@ class Bus:
             self._send(channel, [Whisper(frame)])
 
     def watch(self, audience: str) -> None:
-        """From now on hear hints for an audience (`conversation:…`, `account:…`, `session:…`)."""
+        """From now on hear hints for an audience (`conversation:…`, `account:…`, `device:…`, `session:…`)."""
         self._valkey.subscribe(audience.encode(), self._rung)
 
     def overhear(self, channel: str, callback: Callable[[FromServer], None]) -> None:
@@ -183,7 +200,9 @@ class Bus:
                     self.on_hint(heard, {"json": json, "msgpack": msgpack})
                 case ForAccount(account, json, msgpack):
                     self.on_hint(ToAccount(account, _decode_frame(msgpack)), {"json": json, "msgpack": msgpack})
-                case Joined() | Left() | Ended():
+                case ForDevice(device, json, msgpack):
+                    self.on_hint(ToDevice(device, _decode_frame(msgpack)), {"json": json, "msgpack": msgpack})
+                case ToConversationSealed() | Joined() | Left() | Ended():
                     self.on_hint(hint, None)
 
     def _whispered(self, callback: Callable[[FromServer], None], payload: bytes) -> None:
@@ -196,16 +215,22 @@ class Bus:
 
 
 def _channel(hint: Hint) -> str:
-    if isinstance(hint, ToConversation):
+    if isinstance(hint, ToConversation | ToConversationSealed):
         return f"conversation:{hint.conversation}"
+    if isinstance(hint, ToDevice):
+        return f"device:{hint.device}"
     if isinstance(hint, Ended):
         return f"session:{hint.session}"
     return f"account:{hint.account}"  # who joins or leaves must hear it, and may have no socket in the conversation
 
 
-def _packed(hint: Hint) -> ForConversation | ForAccount | Joined | Left | Ended:
+def _packed(
+    hint: Hint,
+) -> ForConversation | ToConversationSealed | ForAccount | ForDevice | Joined | Left | Ended:
     if isinstance(hint, ToConversation):
         return ForConversation(hint.conversation, to_json(hint.frame), to_msgpack(hint.frame))
     if isinstance(hint, ToAccount):
         return ForAccount(hint.account, to_json(hint.frame), to_msgpack(hint.frame))
+    if isinstance(hint, ToDevice):
+        return ForDevice(hint.device, to_json(hint.frame), to_msgpack(hint.frame))
     return hint

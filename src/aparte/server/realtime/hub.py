@@ -7,12 +7,24 @@ processes come from the bus. Audiences follow `Joined` and `Left`; a lost one is
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from aparte.server.kit.doorbell import Ended, Hint, Joined, Left, ToAccount, ToConversation
+import msgspec
+
+from aparte.server.kit.doorbell import (
+    Ended,
+    Hint,
+    Joined,
+    Left,
+    ToAccount,
+    ToConversation,
+    ToConversationSealed,
+    ToDevice,
+)
 from aparte.server.kit.metrics import DELIVERIES, SLOW_READERS, SOCKETS
 from aparte.server.realtime.socket import Packet, Socket
 from aparte.wire import frames
 from aparte.wire.codec import Encoding
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position, SessionId
+from aparte.wire.sealed import Envelope
 
 
 class Bus(Protocol):
@@ -22,7 +34,7 @@ class Bus(Protocol):
         """Tell the other processes; may be lost."""
 
     def watch(self, audience: str) -> None:
-        """From now on hear hints for an audience (`conversation:…`, `account:…`, `session:…`)."""
+        """From now on hear hints for an audience (`conversation:…`, `account:…`, `device:…`, `session:…`)."""
 
     def unwatch(self, audience: str) -> None:
         """No longer."""
@@ -57,6 +69,7 @@ class Hub:
             self._bus.watch(f"account:{account}")
         self._accounts[account].add(socket)
         self._bus.watch(f"session:{socket.caller.session}")
+        self._bus.watch(f"device:{socket.caller.device}")
         SOCKETS.inc()
 
     def open(self, socket: Socket, conversations: Iterable[ConversationId]) -> None:
@@ -82,6 +95,7 @@ class Hub:
             self._bus.unwatch(f"session:{socket.caller.session}")
         if self._devices.get(socket.caller.device) is socket:
             del self._devices[socket.caller.device]
+            self._bus.unwatch(f"device:{socket.caller.device}")
         socket.is_open = False
         SOCKETS.dec()
 
@@ -120,8 +134,13 @@ class Hub:
                 if sockets:
                     self._note(conversation, frame)
                     self._push(sockets, Packet(frame, encoded))
+            case ToConversationSealed(conversation, live, envelopes):
+                self._push_sealed(conversation, live, envelopes)
             case ToAccount(account, frame):
                 self._push(self._accounts.get(account, ()), Packet(frame, encoded))
+            case ToDevice(device, frame):
+                there = self._devices.get(device)
+                self._push((there,) if there is not None else (), Packet(frame, encoded))
             case Joined(account, conversation):
                 for socket in self._accounts.get(account, ()):
                     socket.left.discard(conversation)
@@ -132,6 +151,18 @@ class Hub:
                     self._exit(socket, conversation)
             case Ended(session):
                 self.end(session)
+
+    def _push_sealed(self, conversation: ConversationId, live: frames.Live, envelopes: Sequence[Envelope]) -> None:
+        """Push an entry to each socket with the envelope of its own device; encoded once for all who have none."""
+        sockets = self._conversations.get(conversation)
+        if not sockets:
+            return
+        self._note(conversation, live)
+        own = {envelope.device: envelope for envelope in envelopes}
+        without = {socket for socket in sockets if socket.caller.device not in own}
+        self._push(without, Packet(live))
+        for socket in sockets - without:
+            self._push({socket}, Packet(addressed(live, own[socket.caller.device])))
 
     def _note(self, conversation: ConversationId, frame: frames.FromServer) -> None:
         if isinstance(frame, frames.Live) and frame.entry.seq > self.heads.get(conversation, 0):
@@ -191,3 +222,11 @@ class Hub:
         """Close every socket, for a restart."""
         for socket in list(self._devices.values()):
             close(socket)
+
+
+def addressed(live: frames.Live, envelope: Envelope) -> frames.Live:
+    """Give a sealed entry as one device gets it."""
+    if live.entry.sealed is None:
+        return live
+    sealed = msgspec.structs.replace(live.entry.sealed, envelope=envelope)
+    return frames.Live(live.conversation, msgspec.structs.replace(live.entry, sealed=sealed))
