@@ -55,19 +55,32 @@ class Session:
         return row
 
     async def call(
-        self, request: Request, answer: type[T], *, patience: float | None = None, signed_in: bool = True
+        self,
+        request: Request,
+        answer: type[T],
+        *,
+        patience: float | None = None,
+        signed_in: bool = True,
+        token: str | None = None,
     ) -> T:
-        """Make a request that may be repeated, until it is answered or patience is over. Raises ClientError."""
-        body = await self.fetch(request, patience=patience, signed_in=signed_in)
+        """Make a request that may be repeated, until it is answered or patience is over. Raises ClientError.
+
+        With a `token`, in the name of a session that is not the profile's.
+        """
+        body = await self.fetch(request, patience=patience, signed_in=signed_in, token=token)
         return decoded(body, answer)
 
-    async def fetch(self, request: Request, *, patience: float | None = None, signed_in: bool = True) -> bytes:
+    async def fetch(
+        self, request: Request, *, patience: float | None = None, signed_in: bool = True, token: str | None = None
+    ) -> bytes:
         """Make a request, trying again while the trouble is transient; gives the raw answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (self.patience if patience is None else patience)
         attempt = 0
         while True:
             try:
+                if token is not None:
+                    return await self.http.ask(request, token)
                 return await self.once(request, signed_in=signed_in)
             except ClientError as error:
                 wait = retry.delay(attempt, _random.random(), error.retry_after)

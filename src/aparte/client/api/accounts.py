@@ -1,14 +1,16 @@
 """Accounts, sessions and devices: becoming somebody, being somebody, and the names of others."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from uuid import uuid4
 
 from aparte.client import local_log
 from aparte.client.core.retry import is_transient
-from aparte.client.errors import ClientError, NotSignedIn
+from aparte.client.crypto import beginning
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
 from aparte.client.model import Credentials
 from aparte.client.session import Nothing, Session
-from aparte.client.store import people, profile
+from aparte.client.store import own_keys, people, profile
 from aparte.client.transport.http import Request
 from aparte.wire import limits
 from aparte.wire.accounts import Account, Device, DeviceList, LogIn, NewDevice, Person, PersonPage, Register, Tokens
@@ -19,7 +21,7 @@ from aparte.wire.ids import AccountId, DeviceId
 async def register(session: Session, who: Credentials, email: str, display_name: str | None) -> None:
     """Make an account with this profile as its first device.
 
-    Both ids are kept before the server is asked: asking again after a lost answer is the same registration.
+    Both ids and all keys are kept before the server is asked: asking again after a lost answer is the same request.
     """
     row = begin(session, who.username, fresh_account=True)
     body = Register(
@@ -27,22 +29,61 @@ async def register(session: Session, who: Credentials, email: str, display_name:
         device=NewDevice(row.device, who.device_name),
         username=who.username,
         password=who.password,
+        keys=await beginning.first_keys(session, row.account, row.device),
         email=email,
         display_name=display_name,
     )
-    await sign_in(session, Request("POST", "/accounts", to_json(body)))
+    keep(session, await session.call(Request("POST", "/accounts", to_json(body)), Tokens, signed_in=False))
+    beginning.uploaded(session)
+    await confirm(session)
 
 
 async def log_in(session: Session, who: Credentials) -> None:
-    """Sign in with this profile as a device of the account; one that was signed in before stays the same device."""
+    """Sign in with this profile as a device of the account; one that was signed in before stays the same device.
+
+    An account that is older than keys gets them. Raises ClientError `link_needed` for a device that is not on the
+    account's list, KeyRefused `revoked` for one that was, or the code that stopped it.
+    """
     row = begin(session, who.username, fresh_account=False)
+    tokens = await open_session(session, row, who)
+    if tokens.standing == "unlisted" or (tokens.standing == "listed" and not is_linked(session, tokens)):
+        await leave(session, tokens)
+        raise KeyRefused("revoked") if is_linked(session, tokens) else ClientError("link_needed")
+    await enter(session, tokens)
+
+
+async def enter(session: Session, tokens: Tokens) -> None:
+    """Go on with a session of a device that needs no linking."""
+    keep(session, tokens)
+    if tokens.standing == "keyless":
+        await beginning.give_keys(session, tokens.account_id, tokens.device_id)
+    await confirm(session)
+
+
+async def open_session(session: Session, row: profile.ProfileRow, who: Credentials) -> Tokens:
+    """Ask for tokens without keeping them. Raises ClientError `profile_in_use` if they are for somebody else."""
     body = LogIn(login=who.username, password=who.password, device=NewDevice(row.device, who.device_name))
     try:
-        await sign_in(session, Request("POST", "/sessions", to_json(body)))
+        tokens = await session.call(Request("POST", "/sessions", to_json(body)), Tokens, signed_in=False)
     except ClientError as error:
         if error.code == "device_exists":
             raise ClientError("profile_in_use", row.username) from None
         raise
+    if row.is_confirmed and row.account != tokens.account_id:
+        await leave(session, tokens)
+        raise ClientError("profile_in_use", row.username)
+    return tokens
+
+
+def is_linked(session: Session, tokens: Tokens) -> bool:
+    """Tell whether this profile has the keys of a listed device of this account. Raises KeyRefused if it was stopped."""
+    with session.store.reading() as tx:
+        row = own_keys.select_own_keys(tx)
+    if row is None or row.number is None or (row.account, row.device) != (tokens.account_id, tokens.device_id):
+        return False
+    if row.stopped is not None:
+        raise KeyRefused(row.stopped)
+    return True
 
 
 def begin(session: Session, username: str, *, fresh_account: bool) -> profile.ProfileRow:
@@ -63,18 +104,23 @@ def begin(session: Session, username: str, *, fresh_account: bool) -> profile.Pr
         return row
 
 
-async def sign_in(session: Session, request: Request) -> None:
-    """Ask for tokens and keep them, with who the server says this is. Raises ClientError `profile_in_use`."""
-    tokens = await session.call(request, Tokens, signed_in=False)
+def keep(session: Session, tokens: Tokens) -> None:
+    """Keep tokens: the profile is signed in."""
     with session.store.transaction() as tx:
-        row = profile.select_profile(tx)
-        assert row is not None  # noqa: S101 - `begin` wrote it
-        if row.is_confirmed and row.account != tokens.account_id:
-            raise ClientError("profile_in_use", row.username)
         profile.upsert_tokens(tx, tokens)
+
+
+async def confirm(session: Session) -> None:
+    """Keep who the server says this is."""
     account = await me(session)
     with session.store.transaction(durable=True) as tx:
         profile.update_confirmed(tx, account.id, account.username)
+
+
+async def leave(session: Session, tokens: Tokens) -> None:
+    """Close a session that was opened for nothing, if the server can be reached."""
+    with suppress(ClientError):
+        await session.call(Request("DELETE", "/sessions/current"), Nothing, token=tokens.access_token)
 
 
 async def log_out(session: Session) -> None:

@@ -1,7 +1,8 @@
 -- Keys, and what end-to-end encrypted conversations need. Keys and hashes are raw bytes, times milliseconds since 1970.
 
 -- This device's own keys, and the account's: `account_private` is NULL until the device is listed. A device whose state
--- turns out to be an old copy is `stopped` for good, with the code that says why.
+-- turns out to be an old copy is `stopped` for good, with the code that says why. Prekeys with ids below `uploaded_to`
+-- are at the server; `looked_at` is when its stock was asked for.
 CREATE TABLE own_keys (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   account_id BLOB NOT NULL CHECK (length(account_id) = 16),
@@ -13,6 +14,7 @@ CREATE TABLE own_keys (
   next_account_private BLOB CHECK (length(next_account_private) = 32),
   prekeys BLOB NOT NULL,
   uploaded_to INTEGER NOT NULL DEFAULT 0,
+  looked_at INTEGER NOT NULL DEFAULT 0,
   stopped TEXT
 ) STRICT;
 

@@ -1,0 +1,195 @@
+"""Whose keys we know: every version of a device list is checked against the one before it, and only then believed.
+
+A list that is refused is kept as evidence and told in a notice, and changes nothing. Lists that the server serves are
+asked for from the pinned version on, that one included: so a server that went back, or tells others another story, is
+found out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from aparte.client.api import keys as api
+from aparte.client.crypto import own
+from aparte.client.errors import KeyRefused
+from aparte.client.session import Session
+from aparte.client.store import notices, own_keys
+from aparte.client.store import pins as rows
+from aparte.client.store.db import Tx
+from aparte.client.store.notices import Notice
+from aparte.client.store.pins import PinRow
+from aparte.e2ee import device_list
+from aparte.e2ee.device_list import Change, DeviceList, ListedDevice, Signed
+from aparte.e2ee.errors import BadList, InvalidSignature
+from aparte.e2ee.keys import PublicKey
+from aparte.wire.ids import AccountId, DeviceId
+from aparte.wire.keys import ListQuestion, ListsOf, SignedList
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The newest list of an account that was checked. `dormant`: ids of listed devices that get no envelopes."""
+
+    account: AccountId
+    list: DeviceList
+    signed: SignedList = field(repr=False)
+    verified_key: bytes | None
+    changed_at: int | None
+    dormant: frozenset[bytes]
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the person confirmed the account key that the list names."""
+        return self.verified_key == self.list.account_key.serialize()
+
+
+def pinned(tx: Tx, account: AccountId) -> Pin | None:
+    """Read what is known of an account."""
+    row = rows.select_pin(tx, account)
+    return of_row(row) if row else None
+
+
+def of_row(row: PinRow) -> Pin:
+    """Read a pin as it is kept."""
+    dormant = frozenset(row.dormant[at : at + 16] for at in range(0, len(row.dormant), 16))
+    known = DeviceList.deserialize(row.list)
+    return Pin(row.account, known, SignedList(row.list, row.signature), row.verified_key, row.changed_at, dormant)
+
+
+def check_may_send(tx: Tx, account: AccountId) -> None:
+    """Raise KeyRefused `key_changed` while a verified person's account key is another one than was confirmed."""
+    pin = rows.select_pin(tx, account)
+    if pin is not None and pin.verified_key is not None and pin.verified_key != pin.account_key:
+        raise KeyRefused("key_changed")
+
+
+def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *, is_ours: bool = False) -> bool:
+    """Check versions of an account's list and pin the newest; those older than the pinned one are passed over.
+
+    Gives False, and pins nothing more, when versions between are missing here: `refresh` asks for them. Raises
+    KeyRefused `bad_list`, `list_forked` or `key_mismatch`; the evidence and the notice are in the transaction, so
+    catch it inside. `is_ours`: this device signed them itself, so there is nothing to tell.
+    """
+    for signed in versions:
+        row = rows.select_pin(tx, account)
+        version = version_of(signed)
+        if row is not None and version < row.version:
+            continue
+        if row is not None and version == row.version:
+            if signed.list != row.list:
+                raise refused(tx, account, _fork_or_forgery(row, signed), signed, now)
+            continue
+        if version > (row.version if row else 0) + 1:
+            return False
+        _take_next(tx, account, row, signed, now, is_ours=is_ours)
+    return True
+
+
+async def refresh(session: Session, accounts: Iterable[AccountId]) -> None:
+    """Fetch what is new of these accounts' lists and take it. Raises KeyRefused for the first list that is refused."""
+    wanted = list(dict.fromkeys(accounts))
+    with session.store.reading() as tx:
+        known = {account: row.version for account in wanted if (row := rows.select_pin(tx, account))}
+    served = await api.lists(session, [ListQuestion(account, known.get(account, 1) - 1) for account in wanted])
+    failed: list[KeyRefused] = []
+    for answer in served:
+        older: Sequence[SignedList] = ()
+        if not answer.versions and answer.account in known:
+            older = [
+                one for found in await api.lists(session, [ListQuestion(answer.account)]) for one in found.versions
+            ]
+        with session.store.transaction(durable=True) as tx:
+            try:
+                _take_served(tx, answer, older, own.now_ms())
+            except KeyRefused as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def version_of(signed: SignedList) -> int:
+    """Read the version off a list that is not checked yet; 0 if it has none."""
+    return int.from_bytes(signed.list[67:75], "big")
+
+
+def refused(tx: Tx, account: AccountId, code: str, signed: SignedList | None, now: int) -> KeyRefused:
+    """Keep the evidence, write the notice, and give the error to raise."""
+    if signed is not None:
+        rows.insert_evidence(tx, account, code, (signed.list, signed.signature), now)
+    notices.insert_notice(tx, Notice(code, now, account))
+    return KeyRefused(code, data={"account": str(account)})
+
+
+def row_of(account: AccountId, known: DeviceList, signed: SignedList, now: int) -> PinRow:
+    """Give the pin of a list that was checked, of an account of which nothing else is known."""
+    key = known.account_key.serialize()
+    return PinRow(account, key, known.version, known.hash, signed.list, signed.signature, None, None, now, b"")
+
+
+def _take_served(tx: Tx, answer: ListsOf, older: Sequence[SignedList], now: int) -> None:
+    """Take what the server answered to a question for the pinned version and all after it."""
+    row = rows.select_pin(tx, answer.account)
+    if row is not None and not answer.versions:
+        raise refused(tx, answer.account, "list_rolled_back", older[-1] if older else None, now)
+    if not take(tx, answer.account, answer.versions, now):
+        raise refused(tx, answer.account, "bad_list", answer.versions[-1], now)
+    dormant = b"".join(sorted(device.bytes for device in answer.dormant))
+    rows.update_asked(tx, answer.account, now, dormant)
+
+
+def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedList, now: int, *, is_ours: bool) -> None:
+    data = Signed(signed.list, signed.signature, signed.previous_signature)
+    try:
+        if row is None:
+            first = device_list.verify_first(data, account.bytes)
+            rows.upsert_pin(tx, row_of(account, first, signed, now))
+            return
+        known = DeviceList.deserialize(row.list)
+        succession = device_list.verify_next(known, data)
+    except BadList:
+        raise refused(tx, account, "bad_list", signed, now) from None
+    mine = own_keys.select_own_keys(tx)
+    is_mine = mine is not None and mine.account == account
+    if is_mine and succession.change == "reset":
+        raise refused(tx, account, "key_mismatch", signed, now)
+    changed = succession.change != "same"
+    new = row_of(account, succession.list, signed, now)
+    changed_at = now if changed and row.verified_key is not None else row.changed_at
+    rows.upsert_pin(tx, replace(new, verified_key=row.verified_key, changed_at=changed_at, dormant=row.dormant))
+    if not is_ours:
+        _tell(tx, known, succession.list, succession.change, now)
+    if is_mine and mine is not None:
+        _own_list_changed(tx, mine.device, succession.list, changed=changed)
+
+
+def _fork_or_forgery(row: PinRow, signed: SignedList) -> str:
+    """Name what another list of the pinned version is: signed by the same account key, it proves a fork."""
+    try:
+        PublicKey.deserialize(row.account_key).verify(signed.list, signed.signature)
+    except InvalidSignature:
+        return "bad_list"
+    return "list_forked"
+
+
+def _own_list_changed(tx: Tx, device: DeviceId, new: DeviceList, *, changed: bool) -> None:
+    """Follow the account's own list: a key that was made ready for it, and the end of this device."""
+    if changed:
+        own.promote(tx, new.account_key.serialize())
+    mine = own_keys.select_own_keys(tx)
+    if mine is not None and mine.number is not None and new.find(device.bytes) is None:
+        own.stop(tx, "revoked")
+
+
+def _tell(tx: Tx, before: DeviceList, after: DeviceList, change: Change, now: int) -> None:
+    """Write notices of a key that changed and of devices that came and went, but for this device itself."""
+    account = AccountId(UUID(bytes=after.account))
+    if change != "same":
+        code = "key_reset" if change == "reset" else "key_changed"
+        notices.insert_notice(tx, Notice(code, now, account))
+    for code, devices in (("device_added", _only(after, before)), ("device_removed", _only(before, after))):
+        for listed in devices:
+            notices.insert_notice(tx, Notice(code, now, account, DeviceId(UUID(bytes=listed.device))))
+
+
+def _only(one: DeviceList, other: DeviceList) -> list[ListedDevice]:
+    return [listed for listed in one.devices if other.find(listed.device) is None]
