@@ -6,6 +6,7 @@ docs/protocol/e2ee.md, 4.1.
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from aparte.e2ee.devices import DEVICE_MAX, REGISTRATION_ID_MAX
@@ -171,7 +172,7 @@ def next_number(known: DeviceList) -> int:
     """The number for a new device: one that no listed device has, counting on from the highest before starting over."""
     taken = {device.number for device in known.devices}
     highest = max(taken, default=0)
-    for number in (*range(highest + 1, DEVICE_MAX + 1), *range(1, highest)):
+    for number in chain(range(highest + 1, DEVICE_MAX + 1), range(1, highest)):
         if number not in taken:
             return number
     raise BadList

@@ -54,3 +54,11 @@ class InvalidState(E2eeError):
 
 class BadList(E2eeError):
     """The device list is malformed, wrongly signed, or does not follow from the one before it."""
+
+
+class BadContent(E2eeError):
+    """What was sealed is not the content of an entry, or is past a limit."""
+
+
+class NeedsNewer(E2eeError):
+    """The content is of a kind or version that a later Aparté may know."""
