@@ -76,7 +76,7 @@ async def open_session(session: Session, row: profile.ProfileRow, who: Credentia
 
 
 def is_linked(session: Session, tokens: Tokens) -> bool:
-    """Tell whether this profile has the keys of a listed device of this account. Raises KeyRefused if it was stopped."""
+    """Tell whether this profile has keys of a listed device of the account. Raises KeyRefused if it was stopped."""
     with session.store.reading() as tx:
         row = own_keys.select_own_keys(tx)
     if row is None or row.number is None or (row.account, row.device) != (tokens.account_id, tokens.device_id):
