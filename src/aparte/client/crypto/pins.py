@@ -2,7 +2,8 @@
 
 A list that is refused is kept as evidence and told in a notice, and changes nothing. Lists that the server serves are
 asked for from the pinned version on, that one included: so a server that went back, or tells others another story, is
-found out.
+found out. What another of one's own devices has pinned comes as key, version and hash; until the server has served the
+list that fits, nothing is sent to that account.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ from aparte.e2ee import device_list
 from aparte.e2ee.device_list import Change, DeviceList, ListedDevice, Signed
 from aparte.e2ee.errors import BadList, InvalidSignature
 from aparte.e2ee.keys import PublicKey
+from aparte.e2ee.primitives import sha256
 from aparte.wire.ids import AccountId, DeviceId
 from aparte.wire.keys import ListQuestion, ListsOf, SignedList
 
@@ -44,9 +46,9 @@ class Pin:
 
 
 def pinned(tx: Tx, account: AccountId) -> Pin | None:
-    """Read what is known of an account."""
+    """Read what is known of an account; None if that is nothing, or a hash whose list is not here yet."""
     row = rows.select_pin(tx, account)
-    return of_row(row) if row else None
+    return of_row(row) if row and row.list else None
 
 
 def of_row(row: PinRow) -> Pin:
@@ -76,10 +78,9 @@ def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *
         if row is not None and version < row.version:
             continue
         if row is not None and version == row.version:
-            if signed.list != row.list:
-                raise refused(tx, account, _fork_or_forgery(row, signed), signed, now)
+            _take_same(tx, row, signed, now)
             continue
-        if version > (row.version if row else 0) + 1:
+        if version > (row.version if row else 0) + 1 or (row is not None and not row.list):
             return False
         _take_next(tx, account, row, signed, now, is_ours=is_ours)
     return True
@@ -160,6 +161,22 @@ def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedLis
         _tell(tx, known, succession.list, succession.change, now)
     if is_mine and mine is not None:
         _own_list_changed(tx, mine.device, succession.list, changed=changed)
+
+
+def _take_same(tx: Tx, row: PinRow, signed: SignedList, now: int) -> None:
+    """Compare a list with the pinned one of that version, or complete a pin of which only the hash was known."""
+    if sha256(signed.list) != row.hash:
+        raise refused(tx, row.account, _fork_or_forgery(row, signed), signed, now)
+    if row.list:
+        return
+    try:
+        PublicKey.deserialize(row.account_key).verify(signed.list, signed.signature)
+        known = DeviceList.deserialize(signed.list)
+    except (BadList, InvalidSignature):
+        raise refused(tx, row.account, "bad_list", signed, now) from None
+    if (known.account, known.account_key.serialize()) != (row.account.bytes, row.account_key):
+        raise refused(tx, row.account, "bad_list", signed, now)
+    rows.upsert_pin(tx, replace(row, list=signed.list, signature=signed.signature))
 
 
 def _fork_or_forgery(row: PinRow, signed: SignedList) -> str:
