@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import aiohttp
 import msgspec
 
+from tests.support import keys
+
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
 
@@ -188,6 +190,19 @@ class Gateway:
         return entry
 
 
+def registration(username: str, *, device: str = "laptop") -> dict[str, Any]:
+    """The body of a registration, with new ids and keys."""
+    account, device_id = uuid4(), uuid4()
+    return {
+        "account_id": str(account),
+        "device": {"device_id": str(device_id), "name": device},
+        "username": username,
+        "password": PASSWORD,
+        "email": f"{username}@example.org",
+        "keys": keys.in_json(keys.first(account, device_id)),
+    }
+
+
 @dataclass
 class World:
     """A server and a way to it."""
@@ -198,13 +213,7 @@ class World:
     async def register(self, name: str, *, device: str = "laptop") -> Device:
         """A new person; the name gets a number, so that every story has its own alice."""
         username = f"{name}_{next(_numbers)}_{uuid4().hex[:6]}"
-        body = {
-            "account_id": str(uuid4()),
-            "device": {"device_id": str(uuid4()), "name": device},
-            "username": username,
-            "password": PASSWORD,
-            "email": f"{username}@example.org",
-        }
+        body = registration(username, device=device)
         tokens = await call(self.http, self.url, "POST", "/accounts", body)
         return Device(self.http, self.url, username, tokens)
 

@@ -23,7 +23,7 @@ async def person(connection: Any, name: str | None = None) -> Caller:
         device,
         account,
     )
-    return Caller(AccountId(account), DeviceId(device), SessionId(uuid4()), "user")
+    return Caller(AccountId(account), DeviceId(device), SessionId(uuid4()), "user", is_listed=True)
 
 
 async def room(connection: Any, *members: Caller, name: str | None = None) -> ConversationId:

@@ -14,6 +14,7 @@ from aparte.server.kit.doorbell import Hint
 from aparte.server.sessions.tokens import Tokens as Keys
 from aparte.wire.accounts import LogIn, NewDevice, Register, Tokens
 from aparte.wire.ids import AccountId, DeviceId
+from tests.support import keys
 
 PASSWORD = "correct horse battery staple"
 HOME = Origin("192.0.2.7", "tests/1.0")
@@ -41,7 +42,8 @@ def registration(username: str, **fields: Any) -> Register:
     device = fields.pop("device", None) or NewDevice(DeviceId(uuid4()), "laptop")
     fields.setdefault("email", f"{username}@example.org")
     fields.setdefault("password", PASSWORD)
-    fields.setdefault("account_id", AccountId(uuid4()))
+    account = fields.setdefault("account_id", AccountId(uuid4()))
+    fields.setdefault("keys", keys.first(account, device.device_id))
     return Register(device=device, username=username, **fields)
 
 
@@ -58,7 +60,7 @@ async def log_in(here: Gate, login: str, password: str = PASSWORD, device: Devic
 
 def caller(tokens: Tokens, role: Any = "user") -> Caller:
     """Who these tokens belong to."""
-    return Caller(tokens.account_id, tokens.device_id, tokens.session_id, role)
+    return Caller(tokens.account_id, tokens.device_id, tokens.session_id, role, tokens.standing != "unlisted")
 
 
 def cheaper(**fields: Any) -> Hashing:

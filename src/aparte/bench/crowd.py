@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import uuid4
 
+from aparte.bench import keys
 from aparte.bench.rest import Connection, connections, request
 from aparte.wire.accounts import NewDevice, Register, Tokens
 from aparte.wire.conversations import Conversation, NewConversation
@@ -28,6 +29,11 @@ class Person:
     token: str = field(repr=False)
 
 
+def name_of(account: AccountId) -> str:
+    """The user name of an account of the crowd."""
+    return f"bench_{account.hex}"
+
+
 class Crowd:
     """Makes people and rooms, a few requests at once."""
 
@@ -39,16 +45,18 @@ class Crowd:
 
     async def people(self, count: int) -> list[Person]:
         """Register accounts."""
-        return await self._each(range(count), lambda connection, _: self._register(connection))
+        return await self.each(range(count), lambda connection, _: self._register(connection))
 
     async def rooms(self, members: Sequence[Sequence[Person]]) -> list[ConversationId]:
         """Make a room for each of these lists; the first of a list owns it, the others join."""
-        made = await self._each(members, self._make)
+        made = await self.each(members, self._make)
         joins = [(room, person) for room, people in zip(made, members, strict=True) for person in people[1:]]
-        await self._each(joins, self._join)
+        await self.each(joins, self._join)
         return made
 
-    async def _each(self, items: Iterable[T], what: Callable[[Connection, T], Awaitable[R]]) -> list[R]:
+    async def each(self, items: Iterable[T], what: Callable[[Connection, T], Awaitable[R]]) -> list[R]:
+        """Do something with each of these, a few at once."""
+
         async def one(item: T) -> R:
             async with self._places:
                 connection = self._free.pop()
@@ -60,12 +68,14 @@ class Crowd:
         return await asyncio.gather(*(one(item) for item in items))
 
     async def _register(self, connection: Connection) -> Person:
-        name = f"bench_{uuid4().hex}"
+        account, device = AccountId(uuid4()), DeviceId(uuid4())
+        name = name_of(account)
         body = Register(
-            account_id=AccountId(uuid4()),
-            device=NewDevice(DeviceId(uuid4()), "generator"),
+            account_id=account,
+            device=NewDevice(device, "generator"),
             username=name,
             password=PASSWORD,
+            keys=keys.first(account, device),
             email=f"{name}@example.org",
         )
         answer = await connection.ask(request(self.url, "POST", "/accounts", body))

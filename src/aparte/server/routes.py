@@ -11,6 +11,8 @@ from aparte.server.conversations import http as conversations
 from aparte.server.devices import http as devices
 from aparte.server.jobs import schedule
 from aparte.server.jobs.model import Schedule
+from aparte.server.keys import actions as key_actions
+from aparte.server.keys import http as keys
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
 from aparte.server.messages import actions as message_actions
@@ -40,6 +42,7 @@ class Slices:
     sessions: sessions.Doors
     devices: devices.Doors
     contacts: contacts.Doors
+    keys: keys.Doors
     state: state.Doors
     conversations: conversations.Doors
     messages: messages.Doors
@@ -53,13 +56,13 @@ class Slices:
 
 def rest(s: Slices) -> list[Route]:
     """Every REST route below `/api/v1`."""
-    return [*_people(s), *_conversations(s), *_messages(s)]
+    return [*_people(s), *_keys(s), *_conversations(s), *_messages(s)]
 
 
 def _people(s: Slices) -> list[Route]:
     door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
     taken = "username_taken email_taken phone_taken account_exists device_exists"
-    closed = "account_locked account_closed too_many_devices"
+    closed = "account_locked account_closed too_many_devices bad_list bad_prekeys"
     guess = "bad_credentials account_locked forbidden"
     again = "unauthenticated refresh_reused account_closed"
     admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
@@ -69,7 +72,7 @@ def _people(s: Slices) -> list[Route]:
         Route("POST", "/sessions", door.log_in, admission, 201, "open", "login"),
         Route("POST", "/sessions/refresh", session.refresh, again, 200, "open", "refresh"),
         Route("GET", "/sessions", session.mine),
-        Route("DELETE", "/sessions/current", session.log_out, "", 204, limit="write"),
+        Route("DELETE", "/sessions/current", session.log_out, "", 204, "unlisted", "write"),
         Route("DELETE", "/sessions/{session}", session.revoke, "not_found", 204, limit="write"),
         Route("PUT", "/accounts/me/password", door.change_password, guess, 204, limit="password"),
         Route("GET", "/accounts/me", s.accounts.me),
@@ -91,16 +94,40 @@ def _people(s: Slices) -> list[Route]:
     ]
 
 
+def _keys(s: Slices) -> list[Route]:
+    door = s.keys
+    first = "keys_exist bad_list bad_prekeys"
+    renewed = "keys_needed bad_prekeys prekey_reused"
+    return [
+        Route("PUT", "/account/keys", door.put_first, first, 204, "unlisted", "write"),
+        Route("POST", "/keys/lists", door.lists, limit="lookup"),
+        Route("POST", "/keys/bundles", door.bundles, "not_found", limit="lookup"),
+        Route("PUT", "/keys/prekeys", door.put_prekeys, renewed, limit="write"),
+        Route("GET", "/keys/prekeys", door.stock, "keys_needed"),
+        Route("POST", "/payloads", door.send, "not_found blocked too_many", 204, limit="write"),
+        Route("GET", "/payloads", door.waiting),
+        Route("POST", "/payloads/done", door.done, "", 204, limit="write"),
+    ]
+
+
 def _conversations(s: Slices) -> list[Route]:
     door = s.conversations
     return [
         Route("POST", "/conversations", door.create, "name_taken forbidden", 201, limit="write"),
+        Route(
+            "POST",
+            "/conversations/direct",
+            door.open_direct,
+            "bad_conversation_id not_found blocked forbidden keys_needed peer_without_keys",
+            201,
+            limit="write",
+        ),
         Route("GET", "/conversations", door.mine),
         Route("GET", CONVERSATION, door.get, "not_member"),
         Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken", limit="write"),
         Route("GET", "/directory", door.directory, limit="directory"),
         Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden", limit="write"),
-        Route("POST", CONVERSATION + "/leave", door.leave, "not_member", 204, limit="write"),
+        Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden", 204, limit="write"),
         Route("GET", CONVERSATION + "/members", door.members, "not_member"),
         Route(
             "PATCH",
@@ -152,6 +179,7 @@ def calendar(db: Database, admin_dsn: str) -> list[Schedule]:
     return [
         *schedule.own(db, admin_dsn),
         Schedule("expired_sessions", "13 * * * *", partial(until_none, session_actions.delete_expired)),
+        Schedule("old_payloads", "43 3 * * *", partial(until_none, key_actions.delete_old)),
         Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
         Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),

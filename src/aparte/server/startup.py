@@ -21,6 +21,7 @@ from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
 from aparte.server.devices import http as devices_http
 from aparte.server.edge import openapi, pages
+from aparte.server.keys import http as keys_http
 from aparte.server.kit import metrics
 from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.door import Route
@@ -96,6 +97,7 @@ def slices(
         sessions=sessions_http.Doors(db, gate.keys, limiter),
         devices=devices_http.Doors(db),
         contacts=contacts_http.Doors(db),
+        keys=keys_http.Doors(db, limiter),
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db),
         messages=messages_http.Doors(db, writer),

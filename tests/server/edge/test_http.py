@@ -22,7 +22,7 @@ from aparte.wire import limits
 from aparte.wire.errors import CODES, Refusal
 from aparte.wire.ids import AccountId, DeviceId, SessionId
 
-ALICE = Caller(AccountId(uuid4()), DeviceId(uuid4()), SessionId(uuid4()), "user")
+ALICE = Caller(AccountId(uuid4()), DeviceId(uuid4()), SessionId(uuid4()), "user", is_listed=True)
 ROOT = ALICE._replace(account=AccountId(uuid4()), role="admin")
 ALLOWED = "https://app.example"
 

@@ -19,7 +19,7 @@ from aparte.server.openapi import gateway
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, DeviceId, SessionId
 
-ALICE = Caller(AccountId(uuid4()), DeviceId(uuid4()), SessionId(uuid4()), "user")
+ALICE = Caller(AccountId(uuid4()), DeviceId(uuid4()), SessionId(uuid4()), "user", is_listed=True)
 
 
 class Greeting(msgspec.Struct, frozen=True):

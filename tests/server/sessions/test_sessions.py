@@ -53,7 +53,7 @@ async def refresh(here: Gate, token: str) -> Tokens:
 
 
 async def test_an_access_token_tells_account_device_session_and_role(here: Gate, phone: Tokens, alice: Caller) -> None:
-    assert await who(here, phone) == Caller(alice.account, phone.device_id, phone.session_id, "user")
+    assert await who(here, phone) == Caller(alice.account, phone.device_id, phone.session_id, "user", is_listed=True)
 
 
 async def test_a_refresh_gives_new_tokens_and_ends_the_old_access_token(here: Gate, phone: Tokens) -> None:

@@ -11,10 +11,12 @@ from aparte.server.audit.model import Event
 from aparte.server.authentication import setup_token
 from aparte.server.authentication.model import Gate
 from aparte.server.devices import actions as devices
+from aparte.server.keys import actions as keys
+from aparte.server.keys.model import FirstKeys
 from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database, Tx
 from aparte.server.sessions import actions as sessions
-from aparte.server.sessions.tokens import Tokens as Keys
+from aparte.server.sessions.tokens import Tokens as Maker
 from aparte.wire.accounts import LogIn, NewDevice, NewPassword, Register, Setup, Tokens
 from aparte.wire.errors import Refusal
 
@@ -24,13 +26,16 @@ IN_USE = frozenset({"account_exists", "username_taken", "email_taken", "phone_ta
 async def register(gate: Gate, given: Register, origin: Origin) -> Tokens:
     """Create an account with its first device and session.
 
-    Asked again with the same ids, name and password, because an answer was lost, it opens a fresh session instead.
-    Refuses with `invalid`, `account_exists`, `username_taken`, `email_taken`, `phone_taken`, `device_exists`.
+    Asked again with the same ids, name, password and list, because an answer was lost, it opens a fresh session
+    instead. Refuses with `invalid`, `bad_list`, `bad_prekeys`, `account_exists`, `username_taken`, `email_taken`,
+    `phone_taken`, `device_exists`.
     """
-    new = replace(accounts.checked(given), password_hash=await gate.passwords.hash(given.password))
+    new = accounts.checked(given)
+    first = await keys.check_first(new.account, given.device.device_id, given.keys)
+    new = replace(new, password_hash=await gate.passwords.hash(given.password))
     try:
         async with gate.db.transaction() as tx:
-            return await _create(tx, gate, new, given.device, origin)
+            return await _create(tx, gate, new, given.device, first, origin)
     except Refusal as refusal:
         if refusal.code not in IN_USE:
             raise
@@ -47,8 +52,9 @@ async def set_up(gate: Gate, token_file: Path | None, given: Setup, origin: Orig
         if await _is_setup_open(gate):
             raise Refusal("bad_credentials")
         return await _again(gate, given.account, origin, Refusal("setup_done"))
+    first = await keys.check_first(new.account, given.account.device.device_id, given.account.keys)
     new = replace(new, password_hash=await gate.passwords.hash(given.account.password))
-    tokens = await _create_admin(gate, new, given.account.device, origin)
+    tokens = await _create_admin(gate, new, given.account.device, first, origin)
     await asyncio.to_thread(setup_token.use_up, token_file)
     return tokens or await _again(gate, given.account, origin, Refusal("setup_done"))
 
@@ -93,10 +99,27 @@ async def change_password(gate: Gate, caller: Caller, given: NewPassword, origin
         raise refusal
 
 
-async def authenticate(db: Database, keys: Keys, access_token: str) -> Caller:
+async def confirm_password(gate: Gate, caller: Caller, password: str, origin: Origin) -> None:
+    """Ask somebody who is signed in for the password again; a wrong one counts like a failed login.
+
+    Refuses with `bad_credentials`, `account_locked`, `account_closed`, `forbidden` (there is no password).
+    """
+    async with gate.db.read() as reader:
+        known = await accounts.credentials_of(reader, caller.account)
+    if known is None:
+        raise Refusal("forbidden", "this account has no password")
+    accounts.check_not_locked(known.attempts)
+    matched = await gate.passwords.matches(known.password_hash, password)
+    async with gate.db.transaction() as tx:
+        refusal = await accounts.admit(tx, known, matched=matched, origin=origin)
+    if refusal is not None:
+        raise refusal
+
+
+async def authenticate(db: Database, tokens: Maker, access_token: str) -> Caller:
     """Tell who asks, or refuse with `unauthenticated`. That they are here is noted once a minute."""
     async with db.read() as reader:
-        admission = await sessions.identify(reader, keys, access_token)
+        admission = await sessions.identify(reader, tokens, access_token)
     if admission.is_stale:
         async with db.transaction() as tx:
             await accounts.seen(tx, admission.caller.account)
@@ -105,21 +128,24 @@ async def authenticate(db: Database, keys: Keys, access_token: str) -> Caller:
     return admission.caller
 
 
-async def _create(tx: Tx, gate: Gate, new: NewAccount, device: NewDevice, origin: Origin) -> Tokens:
+async def _create(tx: Tx, gate: Gate, new: NewAccount, device: NewDevice, first: FirstKeys, origin: Origin) -> Tokens:
     await accounts.create(tx, new)
-    await devices.register(tx, new.account, device)
+    await devices.register(tx, new.account, device, is_listed=True)
+    await keys.store_first(tx, new.account, first)
     await accounts.logged_in(tx, new.account)
     await audit.record(tx, Event("account_created", new.account, origin=origin, details={"role": new.role}))
     return await sessions.open_(tx, gate.keys, new.account, device.device_id, origin)
 
 
-async def _create_admin(gate: Gate, new: NewAccount, device: NewDevice, origin: Origin) -> Tokens | None:
+async def _create_admin(
+    gate: Gate, new: NewAccount, device: NewDevice, first: FirstKeys, origin: Origin
+) -> Tokens | None:
     """Create the first administrator; None if there is one."""
     async with gate.db.transaction() as tx:
         if not await accounts.lock_setup(tx):
             return None
         await audit.record(tx, Event("setup_completed", new.account, severity="warning", origin=origin))
-        return await _create(tx, gate, new, device, origin)
+        return await _create(tx, gate, new, device, first, origin)
 
 
 async def _again(gate: Gate, given: Register, origin: Origin, refusal: Refusal) -> Tokens:
@@ -130,6 +156,7 @@ async def _again(gate: Gate, given: Register, origin: Origin, refusal: Refusal) 
             raise refusal
         same = known.username == given.username
         same = same and await devices.belongs(reader, known.account, given.device.device_id)
+        same = same and await keys.is_same_first(reader, known.account, given.keys)
     if not same:
         raise Refusal("account_exists") if refusal.code in IN_USE else refusal
     accounts.check_not_locked(known.attempts)
@@ -151,7 +178,8 @@ async def _confirm(gate: Gate, known: Credentials, password: str, device: NewDev
         if refusal is None:
             if renewed:
                 await accounts.renew_hash(tx, known.account, known.password_hash, hashed)
-            await devices.register(tx, known.account, device)
+            is_listed = await keys.is_listed(tx, known.account, device.device_id)
+            await devices.register(tx, known.account, device, is_listed=is_listed)
             await accounts.logged_in(tx, known.account)
             return await sessions.open_(tx, gate.keys, known.account, device.device_id, origin)
     raise refusal

@@ -1,5 +1,7 @@
 """Register, list, rename and revoke devices."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from aparte.server.accounts import actions as accounts
@@ -16,11 +18,16 @@ from aparte.wire.accounts import Device, DeviceList, NewDevice
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, DeviceId
 
+DORMANT_DAYS = 45
+NEW_HOURS = 24
+"""How long a device that was linked changes no list but by leaving it."""
 
-async def register(tx: Tx, account: AccountId, given: NewDevice) -> None:
+
+async def register(tx: Tx, account: AccountId, given: NewDevice, *, is_listed: bool) -> None:
     """Register a device at login, or find it again. Refuses with `device_exists`, `too_many_devices`.
 
-    Locks the account, so that two logins at once do not both become the tenth.
+    Whether it is on the account's list, or the account has none, is for the caller to know. Locks the account, so that
+    two logins at once do not both become the tenth.
     """
     device = msgspec.structs.replace(given, name=check_name(given.name, limits.DEVICE_NAME, "the device's name"))
     await accounts.lock(tx, account)
@@ -30,15 +37,23 @@ async def register(tx: Tx, account: AccountId, given: NewDevice) -> None:
     if (known is None or not known[1]) and await store.count_active(tx, account) >= limits.DEVICES:
         raise Refusal("too_many_devices")
     if known is None:
-        await store.insert_device(tx, account, device)
+        await store.insert_device(tx, account, device, is_listed=is_listed)
     else:
-        await store.update_device(tx, device)
+        await store.update_device(tx, device, is_listed=is_listed)
     await _tell(tx, account, await store.select_device(tx, account, device.device_id))
 
 
 async def belongs(reader: Reader, account: AccountId, device: DeviceId) -> bool:
     """Tell whether a device is one of the account's, active or not."""
     return await store.select_device(reader, account, device) is not None
+
+
+async def name_of(reader: Reader, account: AccountId, device: DeviceId) -> str:
+    """How a device of the account calls itself."""
+    found = await store.select_device(reader, account, device)
+    if found is None:
+        raise Refusal("not_found")
+    return found.name
 
 
 async def mine(db: Database, caller: Caller) -> DeviceList:
@@ -59,8 +74,14 @@ async def rename(db: Database, caller: Caller, device: DeviceId, name: str) -> D
 
 
 async def revoke(db: Database, caller: Caller, device: DeviceId, origin: Origin) -> None:
-    """Switch one of one's devices off and end its sessions; it may log in again with the password."""
+    """Switch one of one's devices off and end its sessions; it may log in again with the password.
+
+    A listed device is taken off the signed list instead: refused with `invalid`.
+    """
     async with db.transaction() as tx:
+        await accounts.lock(tx, caller.account)
+        if await store.select_is_on_list(tx, caller.account, device):
+            raise Refusal("invalid", "sign a list without this device")
         if not await store.update_revoked(tx, caller.account, device):
             raise Refusal("not_found")
         await sessions.end_of_device(tx, device)
@@ -74,6 +95,39 @@ async def revoke(db: Database, caller: Caller, device: DeviceId, origin: Origin)
 async def used(tx: Tx, device: DeviceId) -> None:
     """Note that a device is in use; the caller keeps it to once a minute."""
     await store.update_last_active(tx, device)
+
+
+async def follow_list(tx: Tx, account: AccountId, listed: Sequence[DeviceId]) -> list[DeviceId]:
+    """Note which devices the account's newest list names; returns those that it names no longer."""
+    return await store.update_listed(tx, account, listed)
+
+
+async def dormant(reader: Reader, some: Sequence[DeviceId]) -> set[DeviceId]:
+    """Tell which of these devices were not seen for 45 days: nothing is encrypted for them."""
+    return await store.select_unseen(reader, some, DORMANT_DAYS)
+
+
+async def linked(tx: Tx, account: AccountId, device: DeviceId) -> bool:
+    """Note that a device was admitted by another one of the account; False if it is switched off meanwhile."""
+    return await store.update_linked(tx, account, device)
+
+
+async def is_new(reader: Reader, account: AccountId, device: DeviceId) -> bool | None:
+    """Tell whether a listed device was linked less than a day ago; None if it is not listed (any more)."""
+    return await store.select_is_new(reader, account, device, NEW_HOURS)
+
+
+async def switch_off(tx: Tx, account: AccountId, some: Sequence[DeviceId]) -> None:
+    """Switch off devices that have left the list, and end their sessions. The caller tells of it by `tell`."""
+    await store.update_switched_off(tx, account, some)
+    for device in some:
+        await sessions.end_of_device(tx, device)
+
+
+async def tell(tx: Tx, account: AccountId, some: Sequence[DeviceId]) -> None:
+    """Let the account's devices know of devices that have changed, after whatever locks heads of conversations."""
+    for device in some:
+        await _tell(tx, account, await store.select_device(tx, account, device))
 
 
 async def _tell(tx: Tx, account: AccountId, device: Device | None) -> None:

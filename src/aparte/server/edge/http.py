@@ -103,6 +103,8 @@ async def _caller(route: Route, edge: Edge, request: web.Request) -> Caller | No
         return None
     caller = await edge.authenticate(came.bearer(request))
     request[CALLER] = caller
+    if route.access != "unlisted" and not caller.is_listed:
+        raise Refusal("link_needed")
     if route.access == "admin" and caller.role != "admin":
         raise Refusal("forbidden")
     return caller

@@ -13,6 +13,8 @@ class Caller(NamedTuple):
     device: DeviceId
     session: SessionId
     role: PlatformRole
+    is_listed: bool
+    """On the account's device list, or of an account that has none yet; others may only ask to be linked."""
 
 
 class Origin(NamedTuple):

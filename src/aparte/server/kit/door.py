@@ -62,7 +62,8 @@ def ids_of(text: str) -> list[UUID]:
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
-Access = Literal["open", "signed_in", "admin"]
+Access = Literal["open", "unlisted", "signed_in", "admin"]
+"""Who may come: the world; any signed-in device; a listed one (`signed_in`); a listed one of an administrator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ LIMITS: dict[str, Limit] = {
     # per what is aimed at
     "login_name": Limit(20, 0.1, "at_once"),
     "refresh_session": Limit(10, 1 / 30),
+    "bundles": Limit(100, 1 / 20),
+    "bundles_of": Limit(200, 0.1),
     # per account
     "password": Limit(10, 1 / 60, "at_once"),
     "read": Limit(600, 50),

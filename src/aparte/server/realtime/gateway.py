@@ -94,6 +94,8 @@ class Gateway:
         try:
             hello = await asyncio.wait_for(self._hello(ws, encoding), HELLO_SECONDS)
             caller = await self._entrance.authenticate(hello.access_token)
+            if not caller.is_listed:
+                raise Refusal("link_needed")
         except (Refusal, TimeoutError) as error:
             refusal = error if isinstance(error, Refusal) else Refusal("hello_expected")
             await self._turn_away(ws, encoding, refusal)
@@ -131,7 +133,8 @@ class Gateway:
         payload = packet.payload(encoding)
         with contextlib.suppress(ConnectionError):
             await (ws.send_str(payload.decode()) if encoding == "json" else ws.send_bytes(payload))
-            code = frames.Close.UNAUTHENTICATED if refusal.status == 401 else frames.Close.PROTOCOL
+            is_nobody = refusal.status == 401 or refusal.code == "link_needed"
+            code = frames.Close.UNAUTHENTICATED if is_nobody else frames.Close.PROTOCOL
             await ws.close(code=WSCloseCode.TRY_AGAIN_LATER if refusal.status == 503 else code)
 
     async def _converse(self, ws: web.WebSocketResponse, socket: Socket) -> None:

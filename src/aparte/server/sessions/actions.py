@@ -9,7 +9,7 @@ from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.kit.doorbell import Ended
 from aparte.server.sessions import rules, store, tokens
-from aparte.server.sessions.model import Admission, Ending, SessionRow
+from aparte.server.sessions.model import Admission, Ending, SessionRow, Terms
 from aparte.server.sessions.tokens import Tokens
 from aparte.wire import accounts as wire
 from aparte.wire.accounts import SessionList
@@ -25,8 +25,8 @@ async def open_(tx: Tx, keys: Tokens, account: AccountId, device: DeviceId, orig
     refresh_token = keys.refresh(new.session, 1)
     times = await store.insert_session(tx, new, tokens.stored(refresh_token), access_id, origin)
     await audit.record(tx, Event("session_opened", account, new.session, resource=("device", device), origin=origin))
-    access_token = keys.access(new.session, access_id)
-    return wire.Tokens(account, device, new.session, access_token, times[0], refresh_token, times[1])
+    terms = Terms(*times, await store.select_standing(tx, device))
+    return _tokens(new, keys.access(new.session, access_id), refresh_token, terms)
 
 
 async def refresh(db: Database, keys: Tokens, refresh_token: str, origin: Origin) -> wire.Tokens:
@@ -42,7 +42,7 @@ async def refresh(db: Database, keys: Tokens, refresh_token: str, origin: Origin
         if row is not None and verdict == "rotate":
             return await _rotate(tx, keys, row)
         if row is not None and verdict == "repeat":
-            return _same(keys, row)
+            return _same(keys, row, await store.select_standing(tx, row.device))
         if row is not None and verdict == "reused":
             await _end(tx, await store.update_ended(tx, row.account, row.session), "refresh_reused")
             event = Event("refresh_reused", row.account, row.session, severity="warning", origin=origin)
@@ -55,19 +55,27 @@ async def _rotate(tx: Tx, keys: Tokens, row: SessionRow) -> wire.Tokens:
     access_id = uuid4()
     refresh_token = keys.refresh(row.session, row.generation + 1)
     times = await store.update_rotated(tx, row.session, tokens.stored(refresh_token), access_id)
-    access_token = keys.access(row.session, access_id)
-    return wire.Tokens(row.account, row.device, row.session, access_token, times[0], refresh_token, times[1])
+    terms = Terms(*times, await store.select_standing(tx, row.device))
+    whose = Ending(row.session, row.account, row.device)
+    return _tokens(whose, keys.access(row.session, access_id), refresh_token, terms)
 
 
-def _same(keys: Tokens, row: SessionRow) -> wire.Tokens:
+def _same(keys: Tokens, row: SessionRow, standing: wire.Standing) -> wire.Tokens:
+    whose = Ending(row.session, row.account, row.device)
+    terms = Terms(row.access_expires_at, row.expires_at, standing)
+    return _tokens(whose, keys.access(row.session, row.access_id), keys.refresh(row.session, row.generation), terms)
+
+
+def _tokens(whose: Ending, access_token: str, refresh_token: str, terms: Terms) -> wire.Tokens:
     return wire.Tokens(
-        row.account,
-        row.device,
-        row.session,
-        keys.access(row.session, row.access_id),
-        row.access_expires_at,
-        keys.refresh(row.session, row.generation),
-        row.expires_at,
+        account_id=whose.account,
+        device_id=whose.device,
+        standing=terms.standing,
+        session_id=whose.session,
+        access_token=access_token,
+        access_expires_at=terms.access_expires_at,
+        refresh_token=refresh_token,
+        refresh_expires_at=terms.expires_at,
     )
 
 
@@ -115,6 +123,12 @@ async def end_all(tx: Tx, account: AccountId, except_session: SessionId | None =
 async def end_of_device(tx: Tx, device: DeviceId) -> None:
     """End the sessions of a device that is revoked."""
     await _end(tx, await store.update_ended_of_device(tx, device), "device_revoked")
+
+
+async def close_gateways(tx: Tx, some: Sequence[DeviceId]) -> None:
+    """Close the gateways of devices that may no longer have one; their sessions go on."""
+    for session in await store.select_open_on(tx, some):
+        tx.ring(Ended(session))
 
 
 async def delete_expired(tx: Tx) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aparte.server.kit.caller import Caller
+from aparte.wire.accounts import Standing
 from aparte.wire.ids import AccountId, DeviceId, SessionId
 
 
@@ -31,6 +32,14 @@ class SessionRow:
     def __repr__(self) -> str:
         """Without hashes."""
         return f"SessionRow({self.session})"
+
+
+class Terms(NamedTuple):
+    """When the tokens of a session end, and how its device stands to the account's list."""
+
+    access_expires_at: datetime
+    expires_at: datetime
+    standing: Standing
 
 
 class Ending(NamedTuple):

@@ -9,7 +9,7 @@ from aparte.server.kit.db import Reader, Row, Tx
 from aparte.server.sessions.model import Admission, Ending, SessionRow
 from aparte.server.sessions.rules import ACCESS_MINUTES, GRACE_SECONDS, SESSION_DAYS
 from aparte.server.sessions.tokens import AccessToken
-from aparte.wire.accounts import Session
+from aparte.wire.accounts import Session, Standing
 from aparte.wire.ids import AccountId, DeviceId, SessionId
 
 BATCH = 5_000
@@ -99,13 +99,27 @@ async def update_rotated(tx: Tx, session: SessionId, refresh_hash: str, access_i
     return row["access_expires_at"], row["expires_at"]
 
 
+async def select_standing(reader: Reader, device: DeviceId) -> Standing:
+    """Tell how a device stands to its account's list."""
+    row = await reader.fetchrow(
+        """
+        SELECT d.is_listed, EXISTS (SELECT 1 FROM device_lists l WHERE l.account_id = d.account_id) AS has_list
+          FROM devices d WHERE d.device_id = $1
+        """,
+        device,
+    )
+    if row is None or not row["is_listed"]:
+        return "unlisted"
+    return "listed" if row["has_list"] else "keyless"
+
+
 async def select_admission(reader: Reader, token: AccessToken) -> Admission | None:
     """Find who an access token belongs to, if everything about it still holds: one read by primary keys."""
     row = await reader.fetchrow(
         """
-        SELECT s.account_id, s.device_id, a.role,
+        SELECT s.account_id, s.device_id, a.role, d.is_listed,
                s.last_active_at < clock_timestamp() - interval '1 minute' AS is_stale
-          FROM sessions s JOIN accounts a USING (account_id)
+          FROM sessions s JOIN accounts a USING (account_id) JOIN devices d USING (device_id)
          WHERE s.session_id = $1 AND s.access_id = $2 AND s.is_active
            AND s.access_expires_at > clock_timestamp() AND s.expires_at > clock_timestamp()
            AND a.is_active AND NOT a.is_suspended AND a.deleted_at IS NULL
@@ -115,7 +129,8 @@ async def select_admission(reader: Reader, token: AccessToken) -> Admission | No
     )
     if row is None:
         return None
-    return Admission(Caller(row["account_id"], row["device_id"], token.session, row["role"]), row["is_stale"])
+    caller = Caller(row["account_id"], row["device_id"], token.session, row["role"], row["is_listed"])
+    return Admission(caller, row["is_stale"])
 
 
 async def update_last_active(tx: Tx, session: SessionId) -> bool:
@@ -188,6 +203,12 @@ async def select_open(reader: Reader, account: AccountId, current: SessionId) ->
         current,
     )
     return [Session(**dict(row)) for row in rows]
+
+
+async def select_open_on(reader: Reader, some: Sequence[DeviceId]) -> list[SessionId]:
+    """List the open sessions on some devices."""
+    rows = await reader.fetch("SELECT session_id FROM sessions WHERE device_id = ANY($1::uuid[]) AND is_active", some)
+    return [row["session_id"] for row in rows]
 
 
 async def select_valid(reader: Reader, sessions: Sequence[SessionId]) -> set[SessionId]:

@@ -1,0 +1,55 @@
+"""Keys for the people of the tests: the cheap ones of the benchmark, and prekeys of one's own where they count."""
+
+import base64
+import os
+from typing import Any
+
+import msgspec
+
+from aparte.bench.keys import account_key, first, first_list, identity, listed, prekeys, with_device, without
+from aparte.e2ee.keys import KemKeyPair, KeyPair
+from aparte.wire.keys import KemPrekey, OneTimePrekey, Prekeys, SignedPrekey
+
+__all__ = [
+    "account_key",
+    "base64_of",
+    "first",
+    "first_list",
+    "fresh",
+    "identity",
+    "in_json",
+    "listed",
+    "prekeys",
+    "with_device",
+    "without",
+]
+
+
+def fresh(number: int = 1, *, ids: int = 10, one_time: int = 0, one_time_kem: int = 0, renewed: bool = True) -> Prekeys:
+    """New prekeys of the n-th device of an account, numbered from `ids` on in every kind."""
+    return Prekeys(
+        signed=_signed(number, ids) if renewed else None,
+        last_resort=_kem(number, ids) if renewed else None,
+        one_time=[OneTimePrekey(ids + i, KeyPair.generate(os.urandom).public.serialize()) for i in range(one_time)],
+        one_time_kem=[_kem(number, ids + i) for i in range(one_time_kem)],
+    )
+
+
+def in_json(value: Any) -> Any:
+    """A struct as the raw clients of the tests put it into a body."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def base64_of(data: bytes) -> str:
+    """Bytes as JSON carries them."""
+    return base64.b64encode(data).decode()
+
+
+def _signed(number: int, key_id: int) -> SignedPrekey:
+    key = KeyPair.generate(os.urandom).public.serialize()
+    return SignedPrekey(key_id, key, identity(number).sign(key, os.urandom))
+
+
+def _kem(number: int, key_id: int) -> KemPrekey:
+    key = KemKeyPair.generate(os.urandom).public.serialize()
+    return KemPrekey(key_id, key, identity(number).sign(key, os.urandom))
