@@ -167,6 +167,8 @@ CREATE TABLE devices (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was registered.
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was renamed or revoked.
   last_active_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it last opened or refreshed a session.
+  is_listed boolean NOT NULL DEFAULT true,  -- On the account's newest device list, or the account has none yet.
+  linked_at timestamptz,  -- When another device admitted it; a first device has none.
   CONSTRAINT devices_pkey PRIMARY KEY (device_id),
   CONSTRAINT devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
   CONSTRAINT devices_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
@@ -174,6 +176,90 @@ CREATE TABLE devices (
 CREATE INDEX devices_account_id_idx ON devices USING btree (account_id, is_active);
 CREATE TRIGGER devices_updated_at_trigger BEFORE UPDATE OF name, platform, is_active ON devices FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
 GRANT INSERT, SELECT, UPDATE ON devices TO aparte_service;
+
+-- Every version of every account's signed device list; never changed, never removed. Owned by the slice keys.
+CREATE TABLE device_lists (
+  account_id uuid NOT NULL,  -- Whose devices.
+  version bigint NOT NULL,  -- 1, 2, 3 … without gaps.
+  list bytea NOT NULL,  -- The signed bytes: 108 and 54 for each device.
+  signature bytea NOT NULL,  -- XEdDSA by the account key that the list names.
+  previous_signature bytea,  -- By the account key before, if this version brings another one.
+  hash bytea NOT NULL,  -- SHA-256 of `list`, which the next version names.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When it was stored.
+  CONSTRAINT device_lists_pkey PRIMARY KEY (account_id, version),
+  CONSTRAINT device_lists_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT device_lists_hash_check CHECK ((length(hash) = 32)),
+  CONSTRAINT device_lists_list_check CHECK (((length(list) >= 108) AND (length(list) <= 1836))),
+  CONSTRAINT device_lists_previous_signature_check CHECK ((length(previous_signature) = 64)),
+  CONSTRAINT device_lists_signature_check CHECK ((length(signature) = 64)),
+  CONSTRAINT device_lists_version_check CHECK ((version > 0))
+);
+GRANT INSERT, SELECT ON device_lists TO aparte_service;
+
+-- What a device has published to begin sessions with it. Public keys alone. Owned by the slice keys.
+CREATE TABLE device_prekeys (
+  device_id uuid NOT NULL,  -- Whose.
+  account_id uuid NOT NULL,  -- Its account.
+  registration_id integer NOT NULL,  -- Made with the identity; fixed at the first upload.
+  identity bytea NOT NULL,  -- 05 and the X25519 key that signs the others; fixed at the first upload.
+  signed_id bigint NOT NULL,  -- Number of the signed prekey.
+  signed_key bytea NOT NULL,  -- The signed prekey, renewed every 7 days.
+  signed_signature bytea NOT NULL,  -- XEdDSA by the identity.
+  last_resort_id bigint NOT NULL,  -- Number of the last-resort Kyber prekey.
+  last_resort_key bytea NOT NULL,  -- The Kyber-1024 prekey for when no one-time one is left.
+  last_resort_signature bytea NOT NULL,  -- XEdDSA by the identity.
+  one_time_high bigint NOT NULL DEFAULT 0,  -- Highest number of a one-time X25519 prekey that was ever stored.
+  one_time_kem_high bigint NOT NULL DEFAULT 0,  -- The same of one-time Kyber prekeys.
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When something was published last.
+  CONSTRAINT device_prekeys_pkey PRIMARY KEY (device_id),
+  CONSTRAINT device_prekeys_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT device_prekeys_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT device_prekeys_identity_check CHECK ((length(identity) = 33)),
+  CONSTRAINT device_prekeys_last_resort_key_check CHECK ((length(last_resort_key) = 1569)),
+  CONSTRAINT device_prekeys_last_resort_signature_check CHECK ((length(last_resort_signature) = 64)),
+  CONSTRAINT device_prekeys_registration_id_check CHECK (((registration_id >= 1) AND (registration_id <= 16380))),
+  CONSTRAINT device_prekeys_signed_key_check CHECK ((length(signed_key) = 33)),
+  CONSTRAINT device_prekeys_signed_signature_check CHECK ((length(signed_signature) = 64))
+) WITH (fillfactor=80);
+CREATE INDEX device_prekeys_account_id_idx ON device_prekeys USING btree (account_id);
+GRANT DELETE, INSERT, SELECT, UPDATE ON device_prekeys TO aparte_service;
+
+-- One-time prekeys in stock: handing one out deletes it, and a number up to the high mark never comes back. Owned by
+-- the slice keys.
+CREATE TABLE one_time_prekeys (
+  device_id uuid NOT NULL,  -- Whose.
+  is_kem boolean NOT NULL,  -- A Kyber-1024 key; else X25519.
+  key_id bigint NOT NULL,  -- Number given by the device.
+  key bytea NOT NULL,  -- The public key with its type byte.
+  signature bytea,  -- XEdDSA by the identity; of Kyber keys alone.
+  CONSTRAINT one_time_prekeys_pkey PRIMARY KEY (device_id, is_kem, key_id),
+  CONSTRAINT one_time_prekeys_check CHECK ((length(key) = CASE WHEN is_kem THEN 1569 ELSE 33 END)),
+  CONSTRAINT one_time_prekeys_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT one_time_prekeys_signature_check CHECK ((length(signature) = 64)),
+  CONSTRAINT one_time_prekeys_signed_check CHECK (((signature IS NOT NULL) = is_kem))
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON one_time_prekeys TO aparte_service;
+
+-- Pairwise messages that belong to no entry, until their device acknowledges them; 60 days at most. Owned by the slice
+-- keys.
+CREATE TABLE device_envelopes (
+  device_id uuid NOT NULL,  -- For whom.
+  id uuid NOT NULL,  -- UUIDv7 given by the server: their order.
+  account_id uuid NOT NULL,  -- Whose device sent it.
+  sender_device_id uuid NOT NULL,  -- From which device.
+  payload_id uuid NOT NULL,  -- Made by the sender, so that a repeat is stored once.
+  type smallint NOT NULL,  -- 2 a message of a session, 3 its first.
+  body bytea NOT NULL,  -- Encrypted for that device alone.
+  CONSTRAINT device_envelopes_pkey PRIMARY KEY (device_id, id),
+  CONSTRAINT device_envelopes_payload_key UNIQUE (device_id, sender_device_id, payload_id),
+  CONSTRAINT device_envelopes_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT device_envelopes_body_check CHECK (((length(body) >= 1) AND (length(body) <= 16384))),
+  CONSTRAINT device_envelopes_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT device_envelopes_type_check CHECK ((type = ANY (ARRAY[2, 3])))
+);
+CREATE INDEX device_envelopes_account_id_idx ON device_envelopes USING btree (account_id);
+CREATE INDEX device_envelopes_id_idx ON device_envelopes USING btree (id);
+GRANT DELETE, INSERT, SELECT, UPDATE ON device_envelopes TO aparte_service;
 
 -- A login on a device. Tokens are derived from (session, generation) with the server's key: only a hash and an id are
 -- here. Owned by the slice sessions.

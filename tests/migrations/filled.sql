@@ -11,6 +11,17 @@ INSERT INTO sessions (session_id, account_id, device_id, refresh_hash, access_id
   SELECT gen_random_uuid(), account_id, device_id, encode(sha256(device_id::text::bytea), 'hex'), gen_random_uuid(),
          now() + interval '15 minutes', now() + interval '30 days'
     FROM devices;
+INSERT INTO device_lists (account_id, version, list, signature, hash)
+  SELECT account_id, 1, decode(repeat('11', 162), 'hex'), decode(repeat('22', 64), 'hex'), sha256('list') FROM accounts;
+INSERT INTO device_prekeys (device_id, account_id, registration_id, identity, signed_id, signed_key, signed_signature,
+                            last_resort_id, last_resort_key, last_resort_signature, one_time_high)
+  SELECT device_id, account_id, 1, decode(repeat('05', 33), 'hex'), 1, decode(repeat('05', 33), 'hex'),
+         decode(repeat('22', 64), 'hex'), 2, decode(repeat('08', 1569), 'hex'), decode(repeat('22', 64), 'hex'), 3
+    FROM devices;
+INSERT INTO one_time_prekeys (device_id, is_kem, key_id, key)
+  SELECT device_id, false, 3, decode(repeat('05', 33), 'hex') FROM devices;
+INSERT INTO device_envelopes (device_id, id, account_id, sender_device_id, payload_id, type, body)
+  SELECT device_id, id_now(now()), account_id, device_id, gen_random_uuid(), 2, 'sealed' FROM devices;
 INSERT INTO contacts (owner_id, contact_id, nickname)
   VALUES ('a0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002', 'B.');
 INSERT INTO blocks (blocker_id, blocked_id)

@@ -1,6 +1,8 @@
 -- Keys: signed device lists, prekeys, and pairwise messages on their way to one device.
 
 -- migrate:up
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
 -- Listed, or of an account that has no list yet. `linked_at`: another device admitted it then.
 ALTER TABLE devices ADD COLUMN is_listed boolean NOT NULL DEFAULT true, ADD COLUMN linked_at timestamptz;
 
