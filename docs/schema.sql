@@ -224,8 +224,8 @@ CREATE TABLE device_prekeys (
 CREATE INDEX device_prekeys_account_id_idx ON device_prekeys USING btree (account_id);
 GRANT DELETE, INSERT, SELECT, UPDATE ON device_prekeys TO aparte_service;
 
--- One-time prekeys in stock: handing one out deletes it, and a number up to the high mark never comes back. Owned by
--- the slice keys.
+-- One-time prekeys in stock: handing one out deletes it, and a number up to the high mark never comes back.
+-- Owned by the slice keys.
 CREATE TABLE one_time_prekeys (
   device_id uuid NOT NULL,  -- Whose.
   is_kem boolean NOT NULL,  -- A Kyber-1024 key; else X25519.
@@ -240,8 +240,8 @@ CREATE TABLE one_time_prekeys (
 );
 GRANT DELETE, INSERT, SELECT, UPDATE ON one_time_prekeys TO aparte_service;
 
--- Pairwise messages that belong to no entry, until their device acknowledges them; 60 days at most. Owned by the slice
--- keys.
+-- Pairwise messages that belong to no entry, until their device acknowledges them; 60 days at most.
+-- Owned by the slice keys.
 CREATE TABLE device_envelopes (
   device_id uuid NOT NULL,  -- For whom.
   id uuid NOT NULL,  -- UUIDv7 given by the server: their order.
