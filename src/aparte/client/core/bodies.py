@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aparte.client.core import opened
 from aparte.wire import kinds
 from aparte.wire.messages import Entry
 
@@ -16,7 +17,7 @@ def body_of(entry: Entry) -> Any:
     if entry.body is None or entry.kind not in kinds.KINDS:
         return entry.body
     try:
-        return msgspec.convert(entry.body, kinds.KINDS[entry.kind].body)
+        return msgspec.convert(entry.body, opened.BODIES.get(entry.kind) or kinds.KINDS[entry.kind].body)
     except msgspec.ValidationError:
         return None
 

@@ -22,12 +22,30 @@ class IdTarget:
     conversation: ConversationId
 
 
-def parse_target(text: str) -> RoomTarget | IdTarget:
-    """Read a target. Raises ClientError `bad_target` or `unsupported_target`."""
+@dataclass(frozen=True, slots=True)
+class PersonTarget:
+    """The direct conversation with a person, by the user name."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTarget:
+    """One's notes to oneself."""
+
+
+Target = RoomTarget | PersonTarget | SelfTarget | IdTarget
+OWN_NOTES = "@me"
+
+
+def parse_target(text: str) -> Target:
+    """Read a target. Raises ClientError `bad_target`."""
     if text.startswith("#") and text[1:].strip():
         return RoomTarget(text[1:].strip())
-    if text.startswith("@") and len(text) > 1:
-        raise ClientError("unsupported_target", text)
+    if text == OWN_NOTES:
+        return SelfTarget()
+    if text.startswith("@") and text[1:].strip():
+        return PersonTarget(text[1:].strip())
     try:
         return IdTarget(ConversationId(UUID(text)))
     except ValueError:

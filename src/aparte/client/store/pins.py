@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from aparte.client.store import epochs
 from aparte.client.store.db import Tx
 from aparte.wire.ids import AccountId
 
@@ -61,6 +62,8 @@ def upsert_pin(tx: Tx, pin: PinRow) -> None:
         pin.asked_at,
         pin.dormant,
     )
+    if pin.list:
+        epochs.insert_list(tx, pin.account, pin.version, pin.hash, pin.list)
 
 
 def update_verified(tx: Tx, account: AccountId, key: bytes) -> None:

@@ -68,8 +68,18 @@ CREATE TABLE sessions (
   PRIMARY KEY (account_id, device_id)
 ) STRICT;
 
--- Each encrypted conversation's epochs as we have computed them: the roster, and who was listed then (packed: number of
--- accounts u8, for each account 16 || count u8 || device 16 || number u8 …). `seq` is where it began.
+-- Every version of a device list that was checked: what an epoch of the past was made of. No row is ever changed.
+CREATE TABLE list_versions (
+  account_id BLOB NOT NULL CHECK (length(account_id) = 16),
+  version INTEGER NOT NULL,
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  list BLOB NOT NULL,
+  PRIMARY KEY (account_id, version)
+) STRICT;
+
+-- Each encrypted conversation's epochs as we have computed them: the roster, and the versions of the lists that it is
+-- made of (packed: for each account 16 || version be64). `seq` is where it was first met in the log; one that only the
+-- server's answer to a sending told of has the largest number until then.
 CREATE TABLE epochs (
   conversation_id BLOB NOT NULL,
   epoch INTEGER NOT NULL,
@@ -89,12 +99,15 @@ CREATE TABLE chains (
 ) STRICT;
 
 -- Sealed entries: hash, and how far we are with opening them: 'open' (entries.body has the content), 'waiting' (no key
--- yet), 'refused' (`code` says why), 'deleted'. `sealed` is kept only while it waits.
+-- yet), 'refused' (`code` says why), 'deleted'. Without its key `sealed` is of no use to anybody: it is kept for a
+-- restore and for reports. `is_late`: opened after it had waited, so that it is handed out although later ones were.
 CREATE TABLE sealed (
   conversation_id BLOB NOT NULL,
   seq INTEGER NOT NULL,
   hash BLOB NOT NULL CHECK (length(hash) = 32),
   epoch INTEGER NOT NULL,
+  roster BLOB NOT NULL,
+  device_id BLOB NOT NULL,
   counter INTEGER NOT NULL,
   prev BLOB NOT NULL,
   target BLOB NOT NULL,
@@ -102,18 +115,22 @@ CREATE TABLE sealed (
   state TEXT NOT NULL CHECK (state IN ('open', 'waiting', 'refused', 'deleted')),
   code TEXT,
   asked_at INTEGER NOT NULL DEFAULT 0,
+  is_late INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (conversation_id, seq)
 ) STRICT;
-CREATE UNIQUE INDEX sealed_hash_key ON sealed (conversation_id, hash);
+CREATE INDEX sealed_hash_idx ON sealed (hash);
+CREATE INDEX sealed_counter_idx ON sealed (conversation_id, device_id, counter);
 CREATE INDEX sealed_waiting_idx ON sealed (conversation_id, seq) WHERE state = 'waiting';
+CREATE INDEX sealed_late_idx ON sealed (conversation_id, seq) WHERE is_late = 1;
 
--- Content keys: (K, hash) of every entry we could read or were given; `account_id`, `device_id`: who gave it.
+-- Content keys: (K, hash) of every entry we could read or were given, and who gave it: one that may not is not believed.
 CREATE TABLE content_keys (
-  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
-  content_key BLOB NOT NULL CHECK (length(content_key) = 32),
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
   account_id BLOB NOT NULL,
   device_id BLOB NOT NULL,
-  at INTEGER NOT NULL
+  content_key BLOB NOT NULL CHECK (length(content_key) = 32),
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hash, account_id, device_id)
 ) STRICT;
 
 -- Key requests that we have answered: how often for each entry and device.

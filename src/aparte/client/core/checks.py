@@ -1,0 +1,94 @@
+"""The checks of a sealed entry's place, in the order of docs/protocol/e2ee.md: pure, each refusal by its name."""
+
+from dataclasses import dataclass
+
+from aparte.e2ee.content import Content
+from aparte.e2ee.entry import ZERO_HASH, Head
+from aparte.wire import kinds
+
+WITH_TARGET = frozenset({kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN})
+BY_AUTHOR = frozenset({kinds.EDIT, kinds.DELETION})
+KINDS = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN, kinds.SETTINGS})
+"""What people may do in a direct conversation, and in notes to themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is known around the place that an entry claims."""
+
+    newest_epoch: int
+    """The newest epoch that began before it in the log; 0 if none is known."""
+    known_roster: bytes | None
+    """The roster of its epoch as we have computed it; None if ours gives none."""
+    is_known: bool
+    """Whether an entry of this hash is at another place."""
+    same_counter: bytes | None
+    """The hash of its device's entry with the same counter."""
+    hash_before: bytes | None
+    """The hash of its device's entry with the counter before."""
+    prev_after: bytes | None
+    """What its device's entry with the next counter says came before it."""
+    newest_counter: int
+    """The newest counter of its device; 0 if none is known."""
+    is_edge: bool
+    """Whether entries before the first that we have may exist."""
+
+
+def place_code(head: Head, digest: bytes, place: Place) -> str | None:
+    """Name the check of the epoch, the repeat or the chain that an entry fails; None if it holds."""
+    if head.epoch < place.newest_epoch:
+        return "epoch_back"
+    if place.known_roster != head.roster:
+        return "roster_mismatch"
+    if place.is_known:
+        return "replayed"
+    if place.same_counter not in {None, digest}:
+        return "entry_forked"
+    if head.counter == 1 and head.prev != ZERO_HASH:
+        return "entry_forked"
+    if place.hash_before not in {None, head.prev} or place.prev_after not in {None, digest}:
+        return "entry_forked"
+    return None
+
+
+def leaves_gap(head: Head, place: Place) -> bool:
+    """Tell whether an entry of this device is missing before this one, but for the edge of what we may see."""
+    if place.newest_counter == 0:
+        return head.counter > 1 and not place.is_edge
+    return head.counter > place.newest_counter + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The entry that an entry aims at, as far as it is here."""
+
+    kind: int
+    account: bytes
+
+
+def content_code(head: Head, content: Content, aim: Aim | None) -> str | None:
+    """Name the check that a content fails: what its sender may do here, and at whom it aims."""
+    if head.kind not in KINDS:
+        return "not_entitled"
+    if (head.kind in WITH_TARGET) != (head.target != ZERO_HASH) and head.kind != kinds.MESSAGE:
+        return "bad_entry"
+    if head.kind not in WITH_TARGET or aim is None:
+        return None
+    if aim.kind != kinds.MESSAGE:
+        return "not_entitled"
+    if head.kind in BY_AUTHOR and aim.account != head.account:
+        return "not_entitled"
+    return None
+
+
+def order_code(content: Content, seq: int, known: bytes | None, *, is_here: bool) -> str | None:
+    """Name the failure of `after`: the entry it names has another hash, or does not come before this one.
+
+    `known`: the hash at that position, None if there is no sealed entry; `is_here`: whether our log has the position.
+    """
+    if content.after is None:
+        return None
+    position, digest = content.after
+    if position >= seq:
+        return "reordered"
+    return "reordered" if is_here and known != digest else None

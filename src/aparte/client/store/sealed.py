@@ -1,0 +1,162 @@
+"""SQL of sealed entries: what names each, what came before it from its device, and how far it is opened."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from aparte.client.store.db import Row, Tx
+from aparte.wire.ids import ConversationId, DeviceId
+
+State = Literal["open", "waiting", "refused", "deleted"]
+COLUMNS = "conversation_id, seq, hash, epoch, roster, device_id, counter, prev, target, sealed, state, code, asked_at"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """One sealed entry; what the log says of it beside is in `entries`."""
+
+    conversation: ConversationId
+    seq: int
+    hash: bytes
+    epoch: int
+    roster: bytes
+    device: DeviceId
+    counter: int
+    prev: bytes
+    target: bytes
+    sealed: bytes | None
+    state: State
+    code: str | None = None
+    asked_at: int = 0
+
+
+def sealed_row(row: Row) -> SealedRow:
+    """Build a SealedRow."""
+    conversation, seq, digest, epoch, roster, device, *rest = row
+    found = ConversationId(UUID(bytes=conversation))
+    return SealedRow(found, seq, digest, epoch, roster, DeviceId(UUID(bytes=device)), *rest)
+
+
+def insert_sealed(tx: Tx, row: SealedRow) -> None:
+    """Keep a sealed entry."""
+    tx.run(
+        f"INSERT INTO sealed ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+        row.conversation.bytes,
+        row.seq,
+        row.hash,
+        row.epoch,
+        row.roster,
+        row.device.bytes,
+        row.counter,
+        row.prev,
+        row.target,
+        row.sealed,
+        row.state,
+        row.code,
+        row.asked_at,
+    )
+
+
+def select_at(tx: Tx, conversation: ConversationId, seq: int) -> SealedRow | None:
+    """Read the sealed entry at a position."""
+    row = tx.row(
+        f"SELECT {COLUMNS} FROM sealed WHERE conversation_id = ? AND seq = ?",  # noqa: S608 - constant
+        conversation.bytes,
+        seq,
+    )
+    return sealed_row(row) if row else None
+
+
+def select_hashed(tx: Tx, conversation: ConversationId, digest: bytes) -> SealedRow | None:
+    """Read the accepted entry of this hash."""
+    row = tx.row(
+        f"SELECT {COLUMNS} FROM sealed WHERE hash = ? AND conversation_id = ? AND state <> 'refused'",  # noqa: S608 - constant
+        digest,
+        conversation.bytes,
+    )
+    return sealed_row(row) if row else None
+
+
+def select_everywhere(tx: Tx, digest: bytes) -> list[SealedRow]:
+    """Read the accepted entries of this hash, whatever conversation they are in."""
+    rows = tx.rows(f"SELECT {COLUMNS} FROM sealed WHERE hash = ? AND state <> 'refused'", digest)  # noqa: S608 - constant
+    return [sealed_row(row) for row in rows]
+
+
+def select_counted(tx: Tx, conversation: ConversationId, device: DeviceId, counter: int) -> SealedRow | None:
+    """Read a device's accepted entry with this counter."""
+    row = tx.row(
+        f"""
+        SELECT {COLUMNS} FROM sealed
+         WHERE conversation_id = ? AND device_id = ? AND counter = ? AND state <> 'refused'
+        """,  # noqa: S608 - constant
+        conversation.bytes,
+        device.bytes,
+        counter,
+    )
+    return sealed_row(row) if row else None
+
+
+def select_newest(tx: Tx, conversation: ConversationId) -> tuple[int, bytes] | None:
+    """Read position and hash of the newest entry that was not refused."""
+    row = tx.row(
+        """
+        SELECT seq, hash FROM sealed WHERE conversation_id = ? AND state <> 'refused' ORDER BY seq DESC LIMIT 1
+        """,
+        conversation.bytes,
+    )
+    return (row[0], row[1]) if row else None
+
+
+def select_waiting(tx: Tx, asked_before: int, limit: int) -> list[SealedRow]:
+    """Read entries whose key is not here and was not asked for since a moment, the newest first."""
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM sealed WHERE state = 'waiting' AND asked_at < ? ORDER BY seq DESC LIMIT ?",  # noqa: S608 - constant
+        asked_before,
+        limit,
+    )
+    return [sealed_row(row) for row in rows]
+
+
+def select_unreadable(tx: Tx) -> dict[ConversationId, int]:
+    """Count the entries of each conversation whose key is not here."""
+    rows = tx.rows("SELECT conversation_id, count(*) FROM sealed WHERE state = 'waiting' GROUP BY conversation_id")
+    return {ConversationId(UUID(bytes=conversation)): count for conversation, count in rows}
+
+
+def select_states(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> dict[int, SealedRow]:
+    """Read the sealed entries from one position to another."""
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM sealed WHERE conversation_id = ? AND seq BETWEEN ? AND ?",  # noqa: S608 - constant
+        conversation.bytes,
+        first_seq,
+        last_seq,
+    )
+    return {row.seq: row for row in map(sealed_row, rows)}
+
+
+def update_state(tx: Tx, row: SealedRow, state: State, code: str | None = None, *, is_late: bool = False) -> None:
+    """Keep how far an entry is opened; `is_late` once it was handed to nobody and must be."""
+    tx.run(
+        "UPDATE sealed SET state = ?, code = ?, is_late = max(is_late, ?) WHERE conversation_id = ? AND seq = ?",
+        state,
+        code,
+        int(is_late),
+        row.conversation.bytes,
+        row.seq,
+    )
+
+
+def update_asked(tx: Tx, row: SealedRow, now: int) -> None:
+    """Remember that the key was asked for."""
+    tx.run("UPDATE sealed SET asked_at = ? WHERE conversation_id = ? AND seq = ?", now, row.conversation.bytes, row.seq)
+
+
+def update_heard(tx: Tx, conversation: ConversationId, seq: int) -> None:
+    """An entry that opened late was handed to the application."""
+    tx.run("UPDATE sealed SET is_late = 0 WHERE conversation_id = ? AND seq = ?", conversation.bytes, seq)
+
+
+def delete_sealed(tx: Tx, conversation: ConversationId) -> None:
+    """Drop what is known of a conversation's sealed entries, with its log."""
+    tx.run("DELETE FROM sealed WHERE conversation_id = ?", conversation.bytes)
