@@ -11,7 +11,11 @@ REST interface; `core` decides without IO; `store` and `transport` are the IO.
 """
 
 from aparte.client.client import Client
+from aparte.client.crypto.approving import Answered, Applicant
+from aparte.client.crypto.linking import CodeShown, Offered
+from aparte.client.crypto.verifying import SafetyNumber
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn, TimeOver, Unreachable
+from aparte.client.identity import Notice
 from aparte.client.model import Credentials, Member, Message, Room, Unsent
 from aparte.client.opening import DEFAULT_SERVER, Place
 from aparte.client.stream import MessageStream
@@ -22,8 +26,11 @@ from aparte.wire.messages import Sent
 __all__ = [
     "DEFAULT_SERVER",
     "Account",
+    "Answered",
+    "Applicant",
     "Client",
     "ClientError",
+    "CodeShown",
     "Credentials",
     "Device",
     "KeyRefused",
@@ -31,8 +38,11 @@ __all__ = [
     "Message",
     "MessageStream",
     "NotSignedIn",
+    "Notice",
+    "Offered",
     "Place",
     "Room",
+    "SafetyNumber",
     "Sent",
     "TimeOver",
     "Unreachable",

@@ -1,7 +1,7 @@
 """The SDK's one object: a profile that is open, and in verbs what a person can do with it."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,11 @@ import msgspec
 
 from aparte.client.api import accounts, messages
 from aparte.client.api.conversations import Rooms
+from aparte.client.crypto.linking import CodeShown, Offered
+from aparte.client.crypto.own import look_after
 from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
+from aparte.client.identity import Identity
 from aparte.client.model import (
     Credentials,
     Member,
@@ -24,7 +27,7 @@ from aparte.client.model import (
     room_of,
     unsent_of,
 )
-from aparte.client.opening import Place, logged_in, opened, place_of, registered
+from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
 from aparte.client.outbox import Outbox
 from aparte.client.sending import content_of, send_many
 from aparte.client.session import Session
@@ -61,6 +64,7 @@ class Client:
         self._stream: MessageStream | None = None
         self._line: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._upkeep: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, profile: Place | str) -> "AbstractAsyncContextManager[Client]":
@@ -78,6 +82,13 @@ class Client:
     def log_in(cls, profile: Place | str, who: Credentials) -> "AbstractAsyncContextManager[Client]":
         """Sign in with a new profile, or again with one that was signed in before."""
         return logged_in(cls, place_of(profile), who)
+
+    @classmethod
+    def link(
+        cls, profile: Place | str, who: Credentials, tell: Callable[[Offered | CodeShown], None]
+    ) -> "AbstractAsyncContextManager[Client]":
+        """Become another device of an account: `tell` is given the offer to show there, then the code to type there."""
+        return linked(cls, place_of(profile), who, tell)
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
@@ -232,9 +243,14 @@ class Client:
         """List one's own devices."""
         return await accounts.devices(self._session)
 
-    async def remove_device(self, device: DeviceId) -> None:
-        """Sign one of one's own devices out for good."""
-        await accounts.revoke_device(self._session, device)
+    async def remove_device(self, device: DeviceId, password: str | None = None) -> None:
+        """Take one of one's own devices off the account; one that may be in other hands with the password."""
+        await self.keys.revoke(device, password)
+
+    @property
+    def keys(self) -> Identity:
+        """Safety numbers, linking and removing devices, and notices about keys."""
+        return Identity(self._session)
 
     async def log_out(self) -> None:
         """End this profile's session; what it has stored stays."""
@@ -258,12 +274,13 @@ class Client:
 
     def start(self) -> None:
         """Send what an earlier process has left in the outbox, beside everything else."""
+        self._upkeep = asyncio.ensure_future(look_after(self._session))
         if any(item.outcome is None for item in self._outbox.unsent()):
             self._sending = asyncio.ensure_future(self._send_left_over())
 
     async def close(self, *, confirm: bool = True) -> None:
         """End everything; with `confirm`, the message handed out last counts as taken care of."""
-        for task in (self._line, self._sending):
+        for task in (self._line, self._sending, self._upkeep):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError, ClientError):

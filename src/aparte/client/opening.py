@@ -8,6 +8,8 @@ from typing import Protocol, TypeVar
 
 from aparte.client.api import accounts
 from aparte.client.api.conversations import Rooms
+from aparte.client.crypto import linking
+from aparte.client.crypto.linking import Tell
 from aparte.client.errors import NotSignedIn
 from aparte.client.model import Credentials
 from aparte.client.profiles import Folder
@@ -84,6 +86,16 @@ async def logged_in(make: Callable[[Session], C], place: Place, who: Credentials
     """Sign in: a new profile becomes a device of the account, one that was signed in before stays the same device."""
     async with session_at(place, create=True) as session:
         await accounts.log_in(session, who)
+        await Rooms(session).start()
+        async with running(make(session)) as client:
+            yield client
+
+
+@asynccontextmanager
+async def linked(make: Callable[[Session], C], place: Place, who: Credentials, tell: Tell) -> AsyncIterator[C]:
+    """Become another device of an account, with the help of one that is on its list."""
+    async with session_at(place, create=True) as session:
+        await linking.link(session, who, tell)
         await Rooms(session).start()
         async with running(make(session)) as client:
             yield client

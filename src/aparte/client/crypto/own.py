@@ -108,19 +108,17 @@ def promote(tx: Tx, account_key: bytes) -> None:
         own_keys.update_account_key(tx, row.next_account_private)
 
 
-def take_account_key(tx: Tx, private: bytes) -> None:
-    """Take the account key that another of one's own devices passes on; it is used once the account's list names it.
+def take_account_key(tx: Tx, private: bytes) -> bool:
+    """Take the account key that another of one's own devices passes on, if the account's list names it.
 
-    Between a rotation of this device's that is on its way and another one's, the list decides: refresh it first.
+    The list comes first: refresh it before. A key that no list names is not kept, so nobody can plant the next one.
     """
     row = own_keys.select_own_keys(tx)
-    if row is None or row.account_private == private:
-        return
-    pin = pin_rows.select_pin(tx, row.account)
-    if pin is not None and KeyPair.from_private(private).public.serialize() == pin.account_key:
-        own_keys.update_account_key(tx, private)
-    elif row.next_account_private is None:
-        own_keys.update_next_account_key(tx, private)
+    pin = pin_rows.select_pin(tx, row.account) if row is not None else None
+    if pin is None or KeyPair.from_private(private).public.serialize() != pin.account_key:
+        return False
+    own_keys.update_account_key(tx, private)
+    return True
 
 
 # Upkeep ---------------------------------------------------------------------------------------------------------------

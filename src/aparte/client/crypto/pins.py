@@ -108,6 +108,11 @@ async def refresh(session: Session, accounts: Iterable[AccountId]) -> None:
         raise failed[0]
 
 
+def devices_of(known: DeviceList) -> frozenset[DeviceId]:
+    """Name the devices of a list."""
+    return frozenset(DeviceId(UUID(bytes=listed.device)) for listed in known.devices)
+
+
 def version_of(signed: SignedList) -> int:
     """Read the version off a list that is not checked yet; 0 if it has none."""
     return int.from_bytes(signed.list[67:75], "big")

@@ -92,6 +92,11 @@ def update_stopped(tx: Tx, code: str) -> None:
     tx.run("UPDATE own_keys SET stopped = coalesce(stopped, ?)", code)
 
 
+def delete_own_keys(tx: Tx) -> None:
+    """Forget the keys of a device that is no more."""
+    tx.run("DELETE FROM own_keys")
+
+
 def delete_sessions(tx: Tx) -> None:
     """Forget every session: they belong to an identity that is gone."""
     tx.run("DELETE FROM sessions")

@@ -82,6 +82,11 @@ def update_server(tx: Tx, server: str) -> None:
     tx.run("UPDATE profile SET server = ?", server)
 
 
+def update_device(tx: Tx, device: DeviceId) -> None:
+    """Be another device from here on."""
+    tx.run("UPDATE profile SET device_id = ?", device.bytes)
+
+
 def update_started(tx: Tx) -> None:
     """Write down that the store knows from where on to listen."""
     tx.run("UPDATE profile SET is_started = 1")
