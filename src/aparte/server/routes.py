@@ -15,6 +15,8 @@ from aparte.server.keys import actions as key_actions
 from aparte.server.keys import http as keys
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
+from aparte.server.linking import actions as linking_actions
+from aparte.server.linking import http as linking
 from aparte.server.messages import actions as message_actions
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
@@ -43,6 +45,7 @@ class Slices:
     devices: devices.Doors
     contacts: contacts.Doors
     keys: keys.Doors
+    linking: linking.Doors
     state: state.Doors
     conversations: conversations.Doors
     messages: messages.Doors
@@ -56,7 +59,7 @@ class Slices:
 
 def rest(s: Slices) -> list[Route]:
     """Every REST route below `/api/v1`."""
-    return [*_people(s), *_keys(s), *_conversations(s), *_messages(s)]
+    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_messages(s)]
 
 
 def _people(s: Slices) -> list[Route]:
@@ -110,6 +113,31 @@ def _keys(s: Slices) -> list[Route]:
     ]
 
 
+def _linking(s: Slices) -> list[Route]:
+    door = s.linking
+    offer = "/link-offers/{offer}"
+    guess = "bad_credentials account_locked account_closed forbidden"
+    new_list = "keys_needed stale_list bad_list device_too_new"
+    over = "not_found offer_gone"
+    return [
+        Route(
+            "POST",
+            "/link-offers",
+            door.offer,
+            "keys_needed bad_prekeys prekey_reused too_many offer_gone",
+            201,
+            "unlisted",
+            "write",
+        ),
+        Route("GET", "/link-offers/mine", door.mine, over, 200, "unlisted"),
+        Route("GET", offer, door.find, over),
+        Route("POST", offer + "/answer", door.answer, f"{over} device_too_new {guess}", 204, limit="password"),
+        Route("POST", offer + "/admission", door.admit, f"{over} {new_list} too_many_devices", 204, limit="write"),
+        Route("DELETE", offer, door.withdraw, "not_found", 204, "unlisted", "write"),
+        Route("PUT", "/account/device-list", door.succeed, f"{new_list} {guess}", 204, limit="password"),
+    ]
+
+
 def _conversations(s: Slices) -> list[Route]:
     door = s.conversations
     return [
@@ -150,23 +178,31 @@ def _conversations(s: Slices) -> list[Route]:
 
 def _messages(s: Slices) -> list[Route]:
     door, receipt = s.messages, s.receipts
-    change = "not_member not_found forbidden gone client_id_reused clock"
+    change = "not_member not_found forbidden gone client_id_reused clock mode_mismatch"
     return [
         Route(
             "POST",
             CONVERSATION + "/messages",
             door.send,
-            "not_member forbidden client_id_reused clock",
+            "not_member forbidden client_id_reused clock mode_mismatch",
             201,
             limit="send",
         ),
-        Route("GET", CONVERSATION + "/messages", door.page, "not_member"),
+        Route(
+            "POST",
+            CONVERSATION + "/entries",
+            door.seal,
+            f"{change} blocked stale_epoch chain_broken missing_devices bad_target",
+            201,
+            limit="send",
+        ),
+        Route("GET", CONVERSATION + "/messages", door.page, "not_member mode_mismatch"),
         Route("GET", CONVERSATION + "/entries", door.entries, "not_member resync"),
-        Route("GET", MESSAGE, door.get, "not_member not_found"),
+        Route("GET", MESSAGE, door.get, "not_member not_found mode_mismatch"),
         Route("PATCH", MESSAGE, door.edit, change, limit="write"),
         Route("DELETE", MESSAGE, door.delete, change, limit="write"),
         Route("POST", MESSAGE + "/restore", door.restore, change, limit="write"),
-        Route("GET", MESSAGE + "/history", door.history, "not_member not_found gone"),
+        Route("GET", MESSAGE + "/history", door.history, "not_member not_found gone mode_mismatch"),
         Route("GET", MESSAGE + "/receipts", receipt.of_message, "not_member not_found"),
         Route("POST", CONVERSATION + "/read", receipt.read, "not_member not_found", 204, limit="write"),
         Route("POST", CONVERSATION + "/delivered", receipt.delivered, "not_member not_found", 204, limit="write"),
@@ -180,8 +216,10 @@ def calendar(db: Database, admin_dsn: str) -> list[Schedule]:
         *schedule.own(db, admin_dsn),
         Schedule("expired_sessions", "13 * * * *", partial(until_none, session_actions.delete_expired)),
         Schedule("old_payloads", "43 3 * * *", partial(until_none, key_actions.delete_old)),
+        Schedule("link_offers", "*/10 * * * *", partial(until_none, linking_actions.forget_old)),
         Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
         Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
+        Schedule("old_envelopes", "47 3 * * *", partial(message_actions.forget_envelopes, db)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
         Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),
     ]
@@ -191,6 +229,7 @@ def gateway(s: Slices) -> FrameTable:
     """Every frame that a device may send."""
     return {
         frames.Send: FrameRoute(s.message_frames.send, "send"),
+        frames.Seal: FrameRoute(s.message_frames.seal, "send"),
         frames.Edit: FrameRoute(s.message_frames.edit, "write"),
         frames.Delete: FrameRoute(s.message_frames.delete, "write"),
         frames.Restore: FrameRoute(s.message_frames.restore, "write"),

@@ -26,8 +26,10 @@ from aparte.server.kit import metrics
 from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.door import Route
 from aparte.server.kit.limits import Limiter
+from aparte.server.linking import http as linking_http
 from aparte.server.messages import frames as messages_frames
 from aparte.server.messages import http as messages_http
+from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.writer import Writer
 from aparte.server.preconditions import check_database
 from aparte.server.presence import frames as presence_frames
@@ -91,6 +93,7 @@ def slices(
 ) -> Slices:
     """Build the doors of every slice."""
     db = gate.db
+    coverage = Coverage(db)
     return Slices(
         accounts=accounts_http.Doors(db),
         authentication=authentication_http.Doors(gate, limiter, config.setup_token_file),
@@ -98,12 +101,13 @@ def slices(
         devices=devices_http.Doors(db),
         contacts=contacts_http.Doors(db),
         keys=keys_http.Doors(db, limiter),
+        linking=linking_http.Doors(gate),
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db),
-        messages=messages_http.Doors(db, writer),
+        messages=messages_http.Doors(db, writer, coverage),
         receipts=receipts_http.Doors(db),
         presence=presence_http.Doors(db, presence),
-        message_frames=messages_frames.Frames(db, writer),
+        message_frames=messages_frames.Frames(db, writer, coverage),
         receipt_frames=receipts_frames.Frames(marks),
         state_frames=state_frames.Frames(db),
         presence_frames=presence_frames.Frames(presence),

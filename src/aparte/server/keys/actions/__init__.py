@@ -10,6 +10,7 @@ from aparte.server.keys.actions.lists import (
     put_first,
     store_first,
     store_next,
+    version_of,
 )
 from aparte.server.keys.actions.payloads import delete_old, done, send, waiting
 from aparte.server.keys.actions.prekeys import bundles, forget, put_mine, put_prekeys, stock
@@ -32,5 +33,6 @@ __all__ = [
     "stock",
     "store_first",
     "store_next",
+    "version_of",
     "waiting",
 ]

@@ -73,6 +73,12 @@ async def lists_of(reader: Reader, some: Sequence[AccountId]) -> dict[AccountId,
     return {account: rules.read(signed) for account, signed in found.items()}
 
 
+async def version_of(reader: Reader, account: AccountId, version: int) -> SignedList | None:
+    """Read one version of an account's list."""
+    found = await store.select_after(reader, [Question(account, version - 1)], 1)
+    return next(iter(found.get(account, [])), None)
+
+
 async def is_listed(reader: Reader, account: AccountId, device: DeviceId) -> bool:
     """Tell whether a device is on its account's list, or the account has none yet."""
     known = (await lists_of(reader, [account])).get(account)

@@ -11,7 +11,6 @@ from aparte.server.kit.db import Database, Reader
 from aparte.server.linking import rules, store
 from aparte.server.linking.actions.standing import check_not_new, list_of
 from aparte.server.linking.model import OfferRow
-from aparte.server.state import actions as state
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import OfferId
 from aparte.wire.linking import Admission
@@ -37,7 +36,6 @@ async def admit(db: Database, caller: Caller, offer_id: OfferId, given: Admissio
             raise Refusal("offer_gone", "the new device was switched off meanwhile")
         await store.update_admitted(tx, offer_id, given.container, after.list.version)
         await conversations.renew_epochs(tx, caller.account, caller.device, given.devices)
-        await state.put(tx, caller.account, "devices", {"version": after.list.version})
         details = {"version": after.list.version}
         event = Event(
             "device_linked",

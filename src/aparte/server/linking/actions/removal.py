@@ -16,7 +16,6 @@ from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Tx
 from aparte.server.linking import rules, store
 from aparte.server.linking.actions.standing import is_new, list_of
-from aparte.server.state import actions as state
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import DeviceId
 from aparte.wire.linking import NewList
@@ -46,7 +45,6 @@ async def succeed(gate: Gate, caller: Caller, given: NewList, origin: Origin) ->
         await _put_out(tx, caller, gone)
         await conversations.renew_epochs(tx, caller.account, caller.device, given.devices)
         await devices.tell(tx, caller.account, gone)
-        await state.put(tx, caller.account, "devices", {"version": after.list.version})
         await _record(tx, caller, gone, after, origin)
 
 
