@@ -18,6 +18,7 @@ ALSO_PUBLIC = {
 }
 DOORS = {"http", "frames", "rpc", "jobs"}
 HANDED_TO_DOORS = {
+    "messages.coverage": "who must have an envelope, handed by app",
     "messages.writer": "the batch writer, handed by app",
     "messages.pages": "Where, the place a page is asked for",
     "receipts.coalescer": "what collects marks, handed by app",

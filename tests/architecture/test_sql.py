@@ -11,6 +11,7 @@ from tests.architecture.sources import ROOT, SERVER, Module, modules, offenders,
 STORES = {"store"}
 ALSO = {
     "server/messages/pages.py": "the reading half of the store of messages",
+    "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",
     "server/messages/sync.py": "what moved: the store of messages for sync",
     "server/kit/db.py": "the unit of work",
     "server/migrate.py": "the maintenance role",
@@ -20,11 +21,18 @@ ALSO = {
 OWNERLESS = {"log_generation": "one row written by the migration and by restoring a backup"}
 WRITE = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!DO )(?<!KEY )(?<!FOR )UPDATE)\s+(?!OF\b|SET\b|SKIP\b)(\w+)")
 READ = re.compile(r"\b(?:(?<!DELETE )FROM|JOIN)\s+(?!LATERAL\b)(\w+)\b(?!\s*\()")
-FUNCTION_WRITES = {"send_v1": {"messages", "sends", "heads", "members"}, "append_v1": {"heads", "entries"}}
+FUNCTION_WRITES = {
+    "send_v1": {"messages", "sends", "heads", "members"},
+    "send_v2": {"messages", "sends", "heads", "members", "entries", "chains", "message_key_sets"},
+    "append_v1": {"heads", "entries"},
+    "raise_epochs_v1": {"heads", "entries", "epochs"},
+}
 """Tables that functions of the database write for whoever calls them."""
 EXCEPTIONS = {
-    ("messages", "send_v1", "heads"): "a batch moves its heads in the statement that inserts: one round trip",
-    ("messages", "send_v1", "members"): "sending moves the sender's own read mark, in the same statement",
+    ("messages", "send_v2", "heads"): "a batch moves its heads in the statement that inserts: one round trip",
+    ("messages", "send_v2", "members"): "sending moves the sender's own read mark, in the same statement",
+    ("messages", "send_v2", "entries"): "a sealed entry is judged as a sealed message is, by the same function",
+    ("messages", "send_v2", "chains"): "an entry continues its device's chain in the statement that inserts it",
 }
 
 

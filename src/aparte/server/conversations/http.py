@@ -19,6 +19,7 @@ from aparte.wire.conversations import (
     RoleChange,
 )
 from aparte.wire.ids import AccountId, ConversationId, EntryId
+from aparte.wire.keys import NewDirect
 
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_LIST)]
 
@@ -61,6 +62,10 @@ class Doors:
     async def create(self, call: Call[NewConversation, Nothing]) -> Conversation:
         """Create a public room."""
         return await actions.create(self._db, call.caller, call.body)
+
+    async def open_direct(self, call: Call[NewDirect, Nothing]) -> Conversation:
+        """Open the direct conversation with somebody, or one's notes to oneself; opening twice is opening once."""
+        return await actions.open_direct(self._db, call.caller, call.body)
 
     async def mine(self, call: Call[Nothing, ListQuery]) -> ConversationPage:
         """List my conversations, newest activity first."""

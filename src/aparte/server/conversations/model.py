@@ -6,7 +6,7 @@ from typing import Literal
 
 from aparte.wire.content import ConversationKind, Role
 from aparte.wire.conversations import Mode
-from aparte.wire.ids import AccountId, ConversationId, Position
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 
 Right = Literal["read", "send", "manage_messages", "edit_profile", "manage_members", "change_roles"]
 
@@ -46,3 +46,20 @@ class MemberRow:
     joined: Position
     joined_at: datetime
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """An end-to-end encrypted conversation, as one who checks what is sent to it needs it."""
+
+    conversation: ConversationId
+    epoch: int
+    roster: bytes
+    members: tuple[AccountId, ...]
+    devices: frozenset[DeviceId]
+    """Listed devices of all members: the roster stands for them."""
+
+    def peer_of(self, account: AccountId) -> AccountId | None:
+        """The other person of a direct conversation."""
+        others = [member for member in self.members if member != account]
+        return others[0] if len(others) == 1 else None

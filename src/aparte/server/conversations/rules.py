@@ -4,10 +4,11 @@ Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-1
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from aparte.e2ee import roster as rosters
 from aparte.server.conversations.model import MemberRow, Right, RoomRow, Standing
 from aparte.server.kit.names import check_name, check_text
 from aparte.wire import limits
@@ -15,6 +16,7 @@ from aparte.wire.accounts import PlatformRole
 from aparte.wire.content import Profile, Role
 from aparte.wire.conversations import ConversationChange
 from aparte.wire.errors import Refusal
+from aparte.wire.ids import AccountId, ConversationId
 
 RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 
@@ -54,6 +56,24 @@ def check_join(room: RoomRow | None) -> RoomRow:
     if room.member_count >= room.max_members:
         raise Refusal("room_full", data={"max_members": room.max_members})
     return room
+
+
+def check_leave(standing: Standing) -> None:
+    """Nobody leaves a direct conversation: the other one would write to somebody who is not there. Block instead."""
+    if standing.kind in {"direct", "self"}:
+        raise Refusal("forbidden", "a direct conversation is not left")
+
+
+def check_direct_id(conversation: ConversationId, one: AccountId, other: AccountId) -> None:
+    """The id follows from both accounts, so that both sides name the same conversation without asking."""
+    if conversation.bytes != rosters.direct_id(one.bytes, other.bytes):
+        raise Refusal("bad_conversation_id")
+
+
+def roster_of(conversation: ConversationId, hashes: Mapping[AccountId, bytes]) -> bytes:
+    """Give the roster of a direct conversation from its members' list hashes."""
+    lists = {account.bytes: hash_ for account, hash_ in hashes.items()}
+    return rosters.roster(conversation.bytes, rosters.NO_STATEMENT, lists)
 
 
 def role_of_newcomer(room: RoomRow) -> Role:

@@ -1,11 +1,13 @@
 """SQL of conversations and members."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from aparte.server.conversations.model import MemberRow, RoomRow, Standing
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.wire.accounts import Person
-from aparte.wire.content import Profile, Role
+from aparte.wire.content import ConversationKind, Profile, Role
 from aparte.wire.conversations import Conversation, DirectoryRow, Member, Membership
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
@@ -31,6 +33,49 @@ async def insert_room(
         )
     except asyncpg.UniqueViolationError as error:
         raise name_taken(error) from None
+
+
+async def insert_private(
+    tx: Tx, conversation: ConversationId, kind: ConversationKind, creator: AccountId, member_count: int
+) -> None:
+    """Create an end-to-end encrypted conversation of so many members; it has no name."""
+    await tx.execute(
+        """
+        INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, creator_id, member_count,
+                                   max_members)
+        VALUES ($1, $2, 'e2ee', false, $3, $4, $4)
+        """,
+        conversation,
+        kind,
+        creator,
+        member_count,
+    )
+
+
+async def select_encrypted_ids(reader: Reader, account: AccountId) -> list[ConversationId]:
+    """Every end-to-end encrypted conversation an account is in."""
+    rows = await reader.fetch(
+        """
+        SELECT m.conversation_id FROM members m JOIN conversations c USING (conversation_id)
+         WHERE m.account_id = $1 AND m.left_at IS NULL AND c.encryption_mode = 'e2ee' AND c.deleted_at IS NULL
+        """,
+        account,
+    )
+    return [row["conversation_id"] for row in rows]
+
+
+async def select_member_ids(
+    reader: Reader, conversations: Sequence[ConversationId]
+) -> dict[ConversationId, list[AccountId]]:
+    """Who is in each of these conversations."""
+    rows = await reader.fetch(
+        """
+        SELECT conversation_id, array_agg(account_id) AS accounts FROM members
+         WHERE conversation_id = ANY ($1::uuid[]) AND left_at IS NULL GROUP BY conversation_id
+        """,
+        conversations,
+    )
+    return {row["conversation_id"]: row["accounts"] for row in rows}
 
 
 async def update_profile(tx: Tx, conversation: ConversationId, profile: Profile, name_key: str) -> None:
@@ -206,7 +251,7 @@ async def select_conversations(
                c.member_count, c.max_members, c.created_at, c.updated_at,
                h.epoch, h.last_seq, h.last_id, h.floor_seq, h.floor_id, h.message_count, h.last_message_at,
                m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id,
-               o.account_id AS owner_id,
+               o.account_id AS owner_id, p.account_id AS peer_id,
                greatest(0, h.last_ordinal - m.read_ordinal
                  - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
                        AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
@@ -219,6 +264,8 @@ async def select_conversations(
           JOIN conversations c USING (conversation_id)
           JOIN heads h USING (conversation_id)
           LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
+          LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
+                             AND p.account_id <> m.account_id
          WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
            AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
          ORDER BY h.last_id DESC LIMIT $4
@@ -258,6 +305,7 @@ def conversation_of(row: Row) -> Conversation:
             read=Position(row["read_seq"], row["read_id"]),
             unread=row["unread"],
         ),
+        peer=row["peer_id"],
     )
 
 

@@ -1,9 +1,13 @@
-"""The log's only door: begin, lock, append."""
+"""The log's only door: begin, lock, append, begin new epochs."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from aparte.server.kit.db import Reader, Tx
 from aparte.server.kit.doorbell import ToConversation
 from aparte.server.log import store
-from aparte.server.log.model import Head, Marker, NewEntry
+from aparte.server.log.model import Begun, Head, Marker, NewEntry, NewEpoch
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live
 from aparte.wire.ids import ConversationId, EntryId, Position, time_of
@@ -13,6 +17,34 @@ from aparte.wire.messages import Entry
 async def begin(tx: Tx, conversation: ConversationId) -> None:
     """Start the log of a new conversation."""
     await store.insert_head(tx, conversation)
+
+
+async def begin_sealed(tx: Tx, conversation: ConversationId, roster: bytes) -> None:
+    """Start the log of a new end-to-end encrypted conversation, in its first epoch."""
+    await store.insert_sealed_head(tx, conversation, roster)
+
+
+async def roster_of(reader: Reader, conversation: ConversationId) -> tuple[int, bytes] | None:
+    """Tell the epoch and roster of an end-to-end encrypted conversation."""
+    return await store.select_roster(reader, conversation)
+
+
+async def lock_all(tx: Tx, conversations: Sequence[ConversationId]) -> None:
+    """Lock many conversations for writing, in the order that all writers keep."""
+    await store.lock_heads(tx, conversations)
+
+
+async def raise_epochs(tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch) -> list[Begun]:
+    """Begin a new epoch in each conversation with an entry that says why, and ring them after COMMIT.
+
+    The caller has locked the heads with `lock_all` and computed the rosters from what it then read.
+    """
+    begun = await store.insert_epochs(tx, rosters, new) if rosters else []
+    for one in begun:
+        body = msgspec.structs.replace(new.body, epoch=one.epoch, roster=one.roster)
+        entry = entry_of(NewEntry(one.conversation, new.kind, new.account, body, new.device), one.position, None)
+        tx.ring(ToConversation(one.conversation, Live(one.conversation, entry)))
+    return begun
 
 
 async def lock(tx: Tx, conversation: ConversationId) -> Head:
@@ -55,7 +87,7 @@ async def count(tx: Tx, conversation: ConversationId, change: int) -> None:
 
 
 async def erase_edits(tx: Tx, conversation: ConversationId, target: EntryId) -> int:
-    """Empty the edits of a message whose content is erased."""
+    """Empty the edits of a message whose content is erased, and the reactions to it."""
     return await store.update_erased(tx, conversation, target)
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, Position
 
 
@@ -20,6 +22,29 @@ class Head:
     message_count: int
     floor: Position
     last_message_at: datetime | None
+    roster: bytes | None
+    """Who can read it, of an end-to-end encrypted conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpoch:
+    """Who is why a new epoch begins in many conversations: the entry that each of them gets."""
+
+    kind: int
+    account: AccountId
+    device: DeviceId
+    body: msgspec.Struct
+    """Of the entry, but for its `epoch` and `roster`, which are each conversation's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new epoch of one conversation, and the position of the entry that says so."""
+
+    conversation: ConversationId
+    position: Position
+    epoch: int
+    roster: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
-"""SQL of the log: `heads` and `entries`."""
+"""SQL of the log: `heads`, `entries`, `epochs`."""
+
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from aparte.server.kit.db import Reader, Row, Tx
-from aparte.server.log.model import Head, Marker, NewEntry
+from aparte.server.log.model import Begun, Head, Marker, NewEntry, NewEpoch
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import ConversationId, EntryId, Position
 
@@ -20,6 +22,7 @@ def head_of(row: Row) -> Head:
         message_count=row["message_count"],
         floor=Position(row["floor_seq"], row["floor_id"]),
         last_message_at=row["last_message_at"],
+        roster=row["roster"],
     )
 
 
@@ -28,12 +31,74 @@ async def insert_head(tx: Tx, conversation: ConversationId) -> None:
     await tx.execute("INSERT INTO heads (conversation_id) VALUES ($1)", conversation)
 
 
+async def insert_sealed_head(tx: Tx, conversation: ConversationId, roster: bytes) -> None:
+    """Begin a log whose entries are sealed, in epoch 1. It counts as active from here on, though it has no entry."""
+    await tx.execute(
+        """
+        INSERT INTO heads (conversation_id, epoch, roster, last_id) VALUES ($1, 1, $2, id_now(clock_timestamp()))
+        """,
+        conversation,
+        roster,
+    )
+    await tx.execute(
+        "INSERT INTO epochs (conversation_id, epoch, roster, seq) VALUES ($1, 1, $2, 1)", conversation, roster
+    )
+
+
+async def select_roster(reader: Reader, conversation: ConversationId) -> tuple[int, bytes] | None:
+    """The epoch and roster of an encrypted conversation; None of any other."""
+    row = await reader.fetchrow(
+        "SELECT epoch, roster FROM heads WHERE conversation_id = $1 AND roster IS NOT NULL", conversation
+    )
+    return (row["epoch"], row["roster"]) if row else None
+
+
+async def lock_heads(tx: Tx, conversations: Sequence[ConversationId]) -> None:
+    """Lock many conversations, in id order as every writer does."""
+    await tx.fetch(
+        """
+        SELECT 1 FROM heads WHERE conversation_id = ANY ($1::uuid[]) ORDER BY conversation_id FOR NO KEY UPDATE
+        """,
+        conversations,
+    )
+
+
+async def insert_epochs(tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch) -> list[Begun]:
+    """Begin an epoch in each conversation, all in one statement. Refuses with `clock` as `insert_entry` does."""
+    try:
+        rows = await tx.fetch(
+            "SELECT o_conversation, o_id, o_seq, o_epoch FROM raise_epochs_v1($1, $2, $3, $4, $5, $6)",
+            list(rosters),
+            list(rosters.values()),
+            new.kind,
+            new.account,
+            new.device,
+            new.body,
+        )
+    except asyncpg.PostgresError as error:
+        raise clock_or(error) from None
+    return [
+        Begun(
+            row["o_conversation"],
+            Position(row["o_seq"], row["o_id"]),
+            row["o_epoch"],
+            rosters[row["o_conversation"]],
+        )
+        for row in rows
+    ]
+
+
+def clock_or(error: asyncpg.PostgresError) -> Exception:
+    """Turn the clock that is behind into its refusal; anything else stays a bug."""
+    return Refusal("clock", retry_after=60) if error.sqlstate == CLOCK_BEHIND else error
+
+
 async def lock_head(tx: Tx, conversation: ConversationId) -> Head | None:
     """Lock a conversation for writing; what follows in this transaction sees all that was committed before."""
     row = await tx.fetchrow(
         """
         SELECT conversation_id, epoch, last_seq, last_id, last_ordinal, message_count, floor_seq, floor_id,
-               last_message_at
+               last_message_at, roster
           FROM heads WHERE conversation_id = $1 FOR NO KEY UPDATE
         """,
         conversation,
@@ -57,9 +122,7 @@ async def insert_entry(tx: Tx, entry: NewEntry) -> Position:
             entry.body,
         )
     except asyncpg.PostgresError as error:
-        if error.sqlstate == CLOCK_BEHIND:
-            raise Refusal("clock", retry_after=60) from None
-        raise
+        raise clock_or(error) from None
     assert row is not None  # noqa: S101 - the function returns one row or raises
     return Position(row["o_seq"], row["o_id"])
 
@@ -72,11 +135,11 @@ async def update_message_count(tx: Tx, conversation: ConversationId, change: int
 
 
 async def update_erased(tx: Tx, conversation: ConversationId, target: EntryId) -> int:
-    """Empty every edit of a message, leaving skeletons."""
+    """Empty every edit of a message and every reaction to it, leaving skeletons; of what was sealed its digest."""
     return await tx.execute(
         """
-        UPDATE entries SET body = NULL, erased_at = clock_timestamp()
-         WHERE conversation_id = $1 AND target_id = $2 AND kind = 2 AND erased_at IS NULL
+        UPDATE entries SET body = NULL, sealed = NULL, sealed_hash = sha256(sealed), erased_at = clock_timestamp()
+         WHERE conversation_id = $1 AND target_id = $2 AND kind IN (2, 4) AND erased_at IS NULL
         """,
         conversation,
         target,

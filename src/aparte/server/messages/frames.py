@@ -6,6 +6,7 @@ from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Reply
 from aparte.server.messages import actions
+from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.model import Placed
 from aparte.server.messages.writer import Writer
 from aparte.wire import frames
@@ -17,15 +18,26 @@ from aparte.wire.messages import Sent
 class Frames:
     """Frames of messages."""
 
-    def __init__(self, db: Database, writer: Writer) -> None:
+    def __init__(self, db: Database, writer: Writer, coverage: Coverage) -> None:
         """Keep what the actions need."""
         self._db = db
         self._writer = writer
+        self._coverage = coverage
 
     def send(self, caller: Caller, frame: frames.Send, reply: Reply) -> None:
         """Store a message; the answer comes after COMMIT, and the next frame is read meanwhile."""
         done = actions.enqueue(self._writer, caller, frame.conversation, frame.message)
         done.add_done_callback(lambda future: reply(_outcome(frame.ref, frame.conversation, future)))
+
+    async def seal(self, caller: Caller, frame: frames.Seal, reply: Reply) -> None:
+        """Store a sealed entry; the next frame is read while a batch is under way."""
+        conversation, entry = frame.conversation, frame.entry
+        if actions.joins_a_batch(entry):
+            done = await actions.enqueue_sealed(self._writer, self._coverage, caller, conversation, entry)
+            done.add_done_callback(lambda future: reply(_outcome(frame.ref, conversation, future)))
+        else:
+            at = await actions.seal(self._db, self._writer, self._coverage, caller, conversation, entry)
+            reply(_sent(frame.ref, at))
 
     async def edit(self, caller: Caller, frame: frames.Edit, reply: Reply) -> None:
         """Change one of my messages."""

@@ -8,6 +8,7 @@ from msgspec import Meta
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
 from aparte.server.messages import actions
+from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.pages import Where
 from aparte.server.messages.writer import Writer
 from aparte.wire import limits
@@ -23,6 +24,7 @@ from aparte.wire.messages import (
     SendMessage,
     Sent,
 )
+from aparte.wire.sealed import SealEntry
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -62,14 +64,20 @@ def message_of(call: Call[Any, Any]) -> EntryId:
 class Doors:
     """REST of messages."""
 
-    def __init__(self, db: Database, writer: Writer) -> None:
+    def __init__(self, db: Database, writer: Writer, coverage: Coverage) -> None:
         """Keep what the actions need."""
         self._db = db
         self._writer = writer
+        self._coverage = coverage
 
     async def send(self, call: Call[SendMessage, Nothing]) -> Sent:
         """Store a message."""
         return await actions.send(self._writer, call.caller, conversation_of(call), call.body)
+
+    async def seal(self, call: Call[SealEntry, Nothing]) -> Sent:
+        """Store a sealed entry."""
+        conversation = conversation_of(call)
+        return await actions.seal(self._db, self._writer, self._coverage, call.caller, conversation, call.body)
 
     async def page(self, call: Call[Nothing, PageQuery]) -> MessagePage:
         """Read messages as they are now, in order of time."""

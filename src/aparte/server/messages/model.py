@@ -3,36 +3,65 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from aparte.server.conversations.model import Private
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.sealed import Envelope
 
 Key = tuple[ConversationId, DeviceId, ClientMessageId]
 """What makes two sends the same one."""
 
-STORED, REPEAT, AGAIN, NOT_MEMBER, REUSED, CLOCK = range(6)
-"""Outcomes of the function `send_v1`."""
+STORED, REPEAT, AGAIN, NOT_MEMBER, REUSED, CLOCK, MODE, BLOCKED, EPOCH, CHAIN, MISSING = range(11)
+"""Outcomes of the function `send_v2`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a message is: its position, and its ordinal if it was stored just now (a repeat has none)."""
+    """Where an entry is: its position, its ordinal if it is a message that is new, and whether it was stored just now
+    (a repeat was not)."""
 
     position: Position
     ordinal: int | None
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What a sealed entry has beside what every message has: its head, and whether every device can read it."""
+
+    kind: int
+    sealed: bytes
+    epoch: int
+    roster: bytes
+    counter: int
+    prev: bytes
+    hash: bytes
+    peer: AccountId | None
+    """The other one of a direct conversation: between the two no block may be."""
+    is_covered: bool
+    envelopes: tuple[Envelope, ...] = field(repr=False)
+    target: Position | None = None
+    target_hash: bytes | None = None
+    tag: bytes | None = None
+    is_on: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outgoing:
-    """A message that waits for its batch. `content` is JSON, exactly as it is stored; `digest` stands for it."""
+    """A message that waits for its batch. `digest` stands for what it says.
+
+    Readable: `content` is its JSON, exactly as it is stored. Sealed: `sealing` is there instead.
+    """
 
     conversation: ConversationId
     account: AccountId
     device: DeviceId
     client_message_id: ClientMessageId
-    message: MessageContent
-    content: bytes
+    message: MessageContent | None
+    content: bytes | None
     digest: int
     done: "asyncio.Future[Placed]" = field(repr=False)
+    sealing: Sealing | None = None
 
     @property
     def key(self) -> Key:
@@ -48,6 +77,10 @@ class Verdict:
     id: EntryId | None
     seq: int | None
     ordinal: int | None
+    known: int | None = None
+    """With another epoch the right one; with a broken chain its newest counter."""
+    known_hash: bytes | None = None
+    """The roster of that epoch; the hash of that entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +94,26 @@ class Target:
     """The entry that deleted it for everyone, while it is deleted."""
     deleted_by: AccountId | None
     is_erased: bool
+    hash: bytes | None = None
+    """Of a sealed message: what an entry that aims at it must name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """Who must have an envelope for what is sent in one epoch of a conversation."""
+
+    private: Private
+    listed: frozenset[DeviceId]
+    dormant: frozenset[DeviceId]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A device has newly acknowledged the entries after one position up to another."""
+
+    conversation: ConversationId
+    after: int
+    up_to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +139,5 @@ RECOVERY_DAYS = 30
 """How long deleted content can be restored (G-11)."""
 DEDUP_DAYS = 30
 """How long a client_message_id is remembered."""
+ENVELOPE_DAYS = 60
+"""How long envelopes wait for the slowest device."""

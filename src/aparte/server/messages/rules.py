@@ -1,20 +1,27 @@
-"""What may be said and changed: pure. Sources: R-184, B-106 (blank text), C-26, G-10, G-11."""
+"""What may be said and changed, readable or sealed: pure. Sources: R-184, B-106 (blank text), C-26, G-10, G-11."""
 
 import hashlib
+import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from aparte.server.messages.model import RECOVERY_DAYS, Change, Repeat, Target
-from aparte.wire import limits
+from aparte.e2ee import entry as entries
+from aparte.server.conversations.model import Standing
+from aparte.server.messages.model import RECOVERY_DAYS, Change, Covering, Repeat, Target
+from aparte.wire import kinds, limits
 from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
 from aparte.wire.errors import Refusal
-from aparte.wire.ids import AccountId, ConversationId, EntryId, time_of
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, time_of
 from aparte.wire.kinds import Switch
 from aparte.wire.messages import Entry
+from aparte.wire.sealed import Envelope, SealEntry
 
 PAGE_BYTES = 512 * 1024
 """What one page of the log weighs at most, so that no reader's buffer is filled by one answer."""
 ENTRY_BYTES = 512
+AIMING = {kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN}
+SWITCHING = {kinds.DELETION, kinds.REACTION, kinds.PIN}
 
 
 def check_content(content: MessageContent) -> bytes:
@@ -35,6 +42,75 @@ def digest(conversation: ConversationId, kind: int, target: EntryId | None, body
 def digest_of(change: Change) -> int:
     """Stand for an edit, deletion or restore."""
     return digest(change.conversation, change.kind, change.message, to_json(change.body))
+
+
+def sealed_digest(conversation: ConversationId, entry: SealEntry) -> int:
+    """Stand for a sealed entry: conversation, kind, target and what was sealed, never the envelopes."""
+    if entry.target is None:
+        return digest(conversation, entry.kind, None, entry.sealed)
+    return digest(conversation, entry.kind, entry.target.id, entry.target.hash + entry.sealed)
+
+
+def check_sealed(entry: SealEntry) -> None:
+    """Refuse a sealed entry that no client can have meant: of a length sealing does not give, or without its target."""
+    if (len(entry.sealed) - entries.TAG_BYTES) % entries.PADDED_TO:
+        raise Refusal("invalid", "sealed has not the length of a sealed content")
+    if (entry.target is None) == (entry.kind in AIMING) and entry.kind != kinds.MESSAGE:
+        raise Refusal("invalid", "kinds 2 to 5 have a target, 7 has none")
+    if entry.tag is not None and entry.kind != kinds.REACTION:
+        raise Refusal("invalid", "only a reaction has a tag")
+    if not entry.on and entry.kind not in SWITCHING:
+        raise Refusal("invalid", "only a deletion, a reaction or a pin is taken back")
+    if len({envelope.device for envelope in entry.envelopes}) != len(entry.envelopes):
+        raise Refusal("invalid", "two envelopes are for one device")
+    if any((envelope.type == 0) != (not envelope.body) for envelope in entry.envelopes):
+        raise Refusal("invalid", "an envelope is empty exactly if its type is 0")
+
+
+def hash_of(conversation: ConversationId, account: AccountId, device: DeviceId, entry: SealEntry) -> bytes:
+    """Name a sealed entry as its readers will: from its head, rebuilt, and the digest of what was sealed."""
+    head = entries.Head(
+        entry.kind,
+        conversation.bytes,
+        account.bytes,
+        device.bytes,
+        entry.epoch,
+        entry.roster,
+        entry.counter,
+        entry.client_message_id.bytes,
+        entry.prev,
+        entry.target.hash if entry.target else entries.ZERO_HASH,
+    )
+    return entries.entry_hash(head, hashlib.sha256(entry.sealed).digest())
+
+
+def covers(covering: Covering, sender: DeviceId, envelopes: Sequence[Envelope]) -> tuple[bool, tuple[Envelope, ...]]:
+    """Tell whether every listed device but the sender and the dormant ones has its envelope, and nobody else has one.
+
+    Gives the envelopes to keep: those of dormant devices are dropped, they catch up in another way.
+    """
+    given = {envelope.device for envelope in envelopes}
+    others = covering.listed - {sender}
+    is_covered = given <= others and others - covering.dormant <= given
+    return is_covered, tuple(e for e in envelopes if e.device not in covering.dormant)
+
+
+def check_target(target: Target, named: bytes) -> None:
+    """The hash that an entry names must be that of the message it aims at."""
+    if target.hash is None or not hmac.compare_digest(target.hash, named):
+        raise Refusal("bad_target")
+
+
+def check_there(target: Target) -> None:
+    """Nobody reacts to, pins or answers what is deleted."""
+    if target.deletion is not None or target.is_erased:
+        raise Refusal("gone")
+
+
+def check_readable(standing: Standing) -> None:
+    """What is done with words the server can read is not done in an end-to-end encrypted conversation."""
+    if standing.mode != "server":
+        raise Refusal("mode_mismatch")
 
 
 def check_repeat(repeat: Repeat, wanted: int) -> None:
@@ -65,18 +141,21 @@ def check_restore(target: Target, now: datetime) -> None:
         raise Refusal("gone")
 
 
-def page_of(entries: list[Entry]) -> list[Entry]:
+def page_of(found: list[Entry]) -> list[Entry]:
     """Cut a page of the log where it grows too large for one frame; at least one entry is always there."""
     size = 0
-    for count, entry in enumerate(entries):
+    for count, entry in enumerate(found):
         size += weight(entry)
         if count and size > PAGE_BYTES:
-            return entries[:count]
-    return entries
+            return found[:count]
+    return found
 
 
 def weight(entry: Entry) -> int:
     """About how many bytes an entry takes on the wire: four for each character, and its ids."""
+    if entry.sealed is not None:
+        envelope = entry.sealed.envelope
+        return ENTRY_BYTES + (len(entry.sealed.sealed or b"") + len(envelope.body if envelope else b"")) * 4 // 3
     body = entry.body.content if isinstance(entry.body, Switch) else entry.body
     if isinstance(body, MessageContent):
         return ENTRY_BYTES + 4 * len(body.text) + (limits.METADATA_BYTES if body.metadata else 0)

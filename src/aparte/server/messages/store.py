@@ -4,29 +4,44 @@ from collections.abc import Sequence
 from typing import Any
 
 from aparte.server.kit.db import Reader, Row, Tx
+from aparte.server.messages.envelopes import pack
 from aparte.server.messages.model import Outgoing, Repeat, Target, Verdict
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.kinds import MESSAGE
 
-SEND = "SELECT o_outcome, o_id, o_seq, o_ordinal FROM send_v1($1, $2, $3, $4, $5, $6, $7)"
+SEND = """
+    SELECT o_outcome, o_id, o_seq, o_ordinal, o_known, o_known_hash
+      FROM send_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+"""
+
+
+def columns(batch: Sequence[Outgoing]) -> list[list[Any]]:
+    """Lay a batch out as the arrays of `send_v2`, but for its last argument."""
+    return [list(column) for column in zip(*(row_of(message) for message in batch), strict=True)]
+
+
+def row_of(m: Outgoing) -> tuple[Any, ...]:
+    """One message as `send_v2` takes it; a readable one has nothing in the columns of sealed ones."""
+    told = (m.conversation, m.account, m.device, m.client_message_id, m.digest, m.content)
+    s = m.sealing
+    if s is None:
+        return (*told, MESSAGE, None, None, None, None, None, None, None, True, *(None,) * 6)
+    target = (s.target.seq, s.target.id, s.target_hash) if s.target else (None, None, None)
+    head = (s.kind, s.sealed, s.epoch, s.roster, s.counter, s.prev, s.hash)
+    return (*told, *head, s.peer, s.is_covered, pack(s.envelopes), *target, s.tag, s.is_on)
 
 
 async def send(connection: Any, batch: Sequence[Outgoing], *, wait: bool) -> list[Verdict]:
     """Write a batch: one function, one round trip, one commit, one verdict for each message in order.
 
-    `connection` is one of the writer's own, whose jsonb codec takes JSON bytes as they are. With `wait` the function
-    waits for locked conversations; without, it answers `again` for them.
+    `connection` is one of the writer's own, whose jsonb codec takes JSON bytes as they are; for sealed entries any
+    transaction will do. With `wait` the function waits for locked conversations; without, it answers `again` for them.
     """
-    rows: list[Row] = await connection.fetch(
-        SEND,
-        [m.conversation for m in batch],
-        [m.account for m in batch],
-        [m.device for m in batch],
-        [m.client_message_id for m in batch],
-        [m.digest for m in batch],
-        [m.content for m in batch],
-        wait,
-    )
-    return [Verdict(row["o_outcome"], row["o_id"], row["o_seq"], row["o_ordinal"]) for row in rows]
+    rows: list[Row] = await connection.fetch(SEND, *columns(batch), wait)
+    return [
+        Verdict(row["o_outcome"], row["o_id"], row["o_seq"], row["o_ordinal"], row["o_known"], row["o_known_hash"])
+        for row in rows
+    ]
 
 
 async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) -> Target | None:
@@ -153,10 +168,10 @@ async def select_erasable(reader: Reader, before: EntryId, limit: int) -> list[t
 
 
 async def update_erased(tx: Tx, conversation: ConversationId, message: EntryId) -> None:
-    """Empty a message, leaving its skeleton."""
+    """Empty a message, leaving its skeleton; of a sealed one its digest, so that the chain of hashes holds."""
     await tx.execute(
         """
-        UPDATE messages SET content = NULL, erased_at = clock_timestamp()
+        UPDATE messages SET content = NULL, sealed = NULL, sealed_hash = sha256(sealed), erased_at = clock_timestamp()
          WHERE conversation_id = $1 AND id = $2 AND erased_at IS NULL
         """,
         conversation,

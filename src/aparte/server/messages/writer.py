@@ -13,28 +13,15 @@ import asyncpg
 import structlog
 
 from aparte.server.kit.db import UNREACHABLE
-from aparte.server.kit.doorbell import Hint, ToConversation
+from aparte.server.kit.doorbell import Hint
 from aparte.server.kit.metrics import BATCH_MESSAGES, BATCH_SECONDS, SENDS
 from aparte.server.kit.tasks import TaskGroup
 from aparte.server.messages import store
 from aparte.server.messages.lanes import Lanes
-from aparte.server.messages.model import (
-    AGAIN,
-    CLOCK,
-    NOT_MEMBER,
-    REPEAT,
-    REUSED,
-    STORED,
-    Key,
-    Outgoing,
-    Placed,
-    Verdict,
-)
-from aparte.wire import kinds
+from aparte.server.messages.model import AGAIN, Key, Outgoing, Placed, Verdict
+from aparte.server.messages.outcomes import answer_to, hint_of
 from aparte.wire.errors import Refusal
-from aparte.wire.frames import Live
-from aparte.wire.ids import ConversationId, Position, time_of
-from aparte.wire.messages import Entry
+from aparte.wire.ids import ConversationId, DeviceId
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +75,12 @@ class Writer:
             self._work.set()
         return message.done
 
+    async def settled(self, conversation: ConversationId, device: DeviceId) -> None:
+        """Wait until what a device has under way in a conversation is decided: what follows continues its chain."""
+        waiting = [m.done for m in self._flying.values() if m.conversation == conversation and m.device == device]
+        if waiting:
+            await asyncio.wait(waiting)
+
     async def _run(self) -> None:
         while True:
             await self._work.wait()
@@ -139,8 +132,8 @@ class Writer:
             tell(message, answer)
             if isinstance(answer, Refusal):
                 SENDS.labels(answer.code).inc()
-            elif answer.ordinal is not None:
-                hints.append(ToConversation(message.conversation, Live(message.conversation, entry(message, answer))))
+            elif answer.is_new:
+                hints.append(hint_of(message, answer))
         for conversation, messages in locked.items():
             self._step_aside(conversation, messages)
         SENDS.labels("stored").inc(len(hints))
@@ -164,33 +157,3 @@ def tell(message: Outgoing, answer: Placed | Refusal) -> None:
         message.done.set_exception(answer)
     else:
         message.done.set_result(answer)
-
-
-def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
-    """Turn a verdict of the batch into what the sender is told."""
-    if isinstance(verdict, Refusal):
-        return verdict
-    if verdict.outcome in {STORED, REPEAT} and verdict.id is not None and verdict.seq is not None:
-        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal)
-    if verdict.outcome == NOT_MEMBER:
-        return Refusal("not_member")
-    if verdict.outcome == REUSED:
-        return Refusal("client_id_reused")
-    if verdict.outcome == CLOCK:
-        return Refusal("clock", retry_after=60)
-    return Refusal("unavailable", retry_after=1)
-
-
-def entry(message: Outgoing, placed: Placed) -> Entry:
-    """Render a message that was just stored for the wire."""
-    return Entry(
-        seq=placed.position.seq,
-        id=placed.position.id,
-        kind=kinds.MESSAGE,
-        at=time_of(placed.position.id),
-        account=message.account,
-        device=message.device,
-        client_message_id=message.client_message_id,
-        ordinal=placed.ordinal,
-        body=message.message,
-    )

@@ -9,6 +9,7 @@ from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Tx
 from aparte.server.kit.doorbell import ToConversation
 from aparte.server.messages import actions as messages
+from aparte.server.messages.model import Acknowledged
 from aparte.server.receipts import store
 from aparte.server.receipts.model import KEEP_DAYS, ROWS_UP_TO, TELL_UP_TO, Delivered, Mark, MarkKind
 from aparte.server.state import actions as state
@@ -25,6 +26,7 @@ async def read(db: Database, mark: Mark) -> None:
     A mark that says nothing new changes nothing; one of a former member or of a foreign entry is refused (404).
     """
     caller, conversation = mark.caller, mark.conversation
+    acknowledged: list[Acknowledged] = []
     async with db.transaction() as tx:
         standing = await conversations.authorise(tx, caller, conversation, "read")
         place, ordinal = await messages.place_of(tx, conversation, mark.up_to.id)
@@ -33,15 +35,21 @@ async def read(db: Database, mark: Mark) -> None:
             await state.put(tx, caller.account, f"read:{conversation}", value)
         if standing.member_count > ROWS_UP_TO:
             return
+        after = await store.select_stored(tx, conversation, caller.device) if standing.mode == "e2ee" else None
         if await store.insert_read(tx, conversation, caller.device, place.seq):
-            _tell(tx, Delivered(conversation, caller.account, place.seq, standing.member_count), "read")
+            new = Delivered(conversation, caller.account, place.seq, standing.member_count, after)
+            _tell(tx, new, "read")
+            acknowledged = _acknowledged([new])
+    await messages.forget_acknowledged(db, acknowledged)
 
 
 async def delivered(db: Database, marks: Sequence[Mark]) -> None:
     """Record what devices have stored, all in one statement. Marks of former members change nothing."""
     async with db.transaction() as tx:
-        for new in await store.insert_delivered(tx, marks):
+        written = await store.insert_delivered(tx, marks)
+        for new in written:
             _tell(tx, new, "delivered")
+    await messages.forget_acknowledged(db, _acknowledged(written))
 
 
 async def delivered_to(db: Database, mark: Mark) -> None:
@@ -49,6 +57,15 @@ async def delivered_to(db: Database, mark: Mark) -> None:
     async with db.read() as reader:
         await conversations.authorise(reader, mark.caller, mark.conversation, "read")
     await delivered(db, [mark])
+
+
+def _acknowledged(written: Sequence[Delivered]) -> list[Acknowledged]:
+    """Name the entries whose envelopes a device needs no longer."""
+    return [
+        Acknowledged(new.conversation, new.after, new.up_to)
+        for new in written
+        if new.after is not None and new.after < new.up_to
+    ]
 
 
 def _tell(tx: Tx, new: Delivered, kind: MarkKind) -> None:

@@ -24,6 +24,8 @@ class Delivered:
     account: AccountId
     up_to: int
     member_count: int
+    after: int | None
+    """In an end-to-end encrypted conversation: up to where the device had acknowledged before."""
 
 
 @dataclass(frozen=True, slots=True)

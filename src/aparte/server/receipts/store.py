@@ -9,6 +9,19 @@ from aparte.wire.conversations import Receipt
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 
+async def select_stored(reader: Reader, conversation: ConversationId, device: DeviceId) -> int:
+    """Up to where a device has said that everything is stored or read."""
+    seq: int = await reader.fetchval(
+        """
+        SELECT coalesce(max(r.up_to_seq), 0) FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)
+          JOIN receipts r ON r.conversation_id = $1 AND r.kind = k.kind AND r.device_id = $2
+        """,
+        conversation,
+        device,
+    )
+    return seq
+
+
 async def insert_read(tx: Tx, conversation: ConversationId, device: DeviceId, up_to: int) -> bool:
     """Write that a position was read, unless the device has said as much already; tells whether it is new."""
     return bool(
@@ -35,14 +48,20 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
     rows = await tx.fetch(
         """
         WITH marks AS (
-          SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count
+          SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count,
+                 c.is_sealed, s.before
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
                  AS u (conversation_id, account_id, device_id, seq)
             JOIN LATERAL (SELECT 1 FROM members x WHERE x.conversation_id = u.conversation_id
                              AND x.account_id = u.account_id AND x.left_at IS NULL LIMIT 1) m ON true
-            JOIN LATERAL (SELECT x.member_count FROM conversations x WHERE x.conversation_id = u.conversation_id
+            JOIN LATERAL (SELECT x.member_count, x.encryption_mode = 'e2ee' AS is_sealed
+                            FROM conversations x WHERE x.conversation_id = u.conversation_id
                              AND x.member_count <= $5 LIMIT 1) c ON true
             JOIN LATERAL (SELECT x.last_seq FROM heads x WHERE x.conversation_id = u.conversation_id LIMIT 1) h ON true
+            JOIN LATERAL (SELECT coalesce(max(x.up_to_seq), 0) AS before
+                            FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)
+                            JOIN receipts x ON x.conversation_id = u.conversation_id AND x.kind = k.kind
+                             AND x.device_id = u.device_id) s ON true
         ), written AS (
           INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
           SELECT k.conversation_id, 'delivered', k.device_id, k.seq FROM marks k
@@ -51,7 +70,7 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
           ON CONFLICT DO NOTHING
           RETURNING conversation_id, device_id
         )
-        SELECT k.conversation_id, k.account_id, k.seq, k.member_count
+        SELECT k.conversation_id, k.account_id, k.seq, k.member_count, k.is_sealed, k.before
           FROM marks k JOIN written USING (conversation_id, device_id)
         """,
         [m.conversation for m in marks],
@@ -60,7 +79,16 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
         [m.up_to.seq for m in marks],
         ROWS_UP_TO,
     )
-    return [Delivered(row["conversation_id"], row["account_id"], row["seq"], row["member_count"]) for row in rows]
+    return [
+        Delivered(
+            row["conversation_id"],
+            row["account_id"],
+            row["seq"],
+            row["member_count"],
+            row["before"] if row["is_sealed"] else None,
+        )
+        for row in rows
+    ]
 
 
 async def select_receipts(reader: Reader, conversation: ConversationId, seq: int) -> list[Receipt]:

@@ -56,6 +56,7 @@ async def leave(db: Database, caller: Caller, conversation: ConversationId) -> N
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         standing = await authorise(tx, caller, conversation, "read")
+        rules.check_leave(standing)
         heir = None
         if standing.role == "owner":
             heir = rules.successor(await store.select_successors(tx, conversation), standing)

@@ -93,7 +93,7 @@ async def _begin(tx: Tx, caller: Caller, wanted: Change) -> Target | Repeat:
     if repeat is not None:
         rules.check_repeat(repeat, rules.digest_of(wanted))
         return repeat
-    await conversations.authorise(tx, caller, wanted.conversation, "read")
+    rules.check_readable(await conversations.authorise(tx, caller, wanted.conversation, "read"))
     target = await store.select_target(tx, wanted.conversation, wanted.message)
     if target is None:
         raise Refusal("not_found")

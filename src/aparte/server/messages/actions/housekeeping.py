@@ -1,12 +1,13 @@
-"""What time takes away: the words of deleted messages after 30 days, and the memory of client ids."""
+"""What time takes away: the words of deleted messages after 30 days, the memory of client ids, envelopes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database
 from aparte.server.log import actions as log
-from aparte.server.messages import store
-from aparte.server.messages.model import DEDUP_DAYS, RECOVERY_DAYS
+from aparte.server.messages import sealed, store
+from aparte.server.messages.model import DEDUP_DAYS, ENVELOPE_DAYS, RECOVERY_DAYS, Acknowledged
 from aparte.wire.ids import first_id_at
 
 STEP = 500
@@ -39,3 +40,27 @@ async def forget_sends(db: Database) -> int:
         forgotten += step
         if step < STEP * 10:
             return forgotten
+
+
+async def forget_acknowledged(db: Database, marks: Sequence[Acknowledged]) -> int:
+    """Erase envelopes that every device has acknowledged.
+
+    In a transaction after the one that wrote the marks: of two devices that acknowledge at once the later one to commit
+    sees both marks.
+    """
+    if not marks:
+        return 0
+    async with db.transaction() as tx:
+        return await sealed.delete_acknowledged(tx, marks)
+
+
+async def forget_envelopes(db: Database) -> int:
+    """Erase envelopes that have waited 60 days, whoever has not come for them."""
+    border = first_id_at(now() - timedelta(days=ENVELOPE_DAYS))
+    gone = 0
+    while True:
+        async with db.transaction() as tx:
+            step = await sealed.delete_envelopes(tx, border, STEP * 10)
+        gone += step
+        if step < STEP * 10:
+            return gone

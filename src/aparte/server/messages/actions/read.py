@@ -8,7 +8,7 @@ from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader
 from aparte.server.log import actions as log
 from aparte.server.log.model import Marker
-from aparte.server.messages import pages, rules, store, sync
+from aparte.server.messages import pages, rules, sealed, store, sync
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import FIRST_ID, AccountId, ConversationId, EntryId, Position, first_id_at
 from aparte.wire.messages import EntryPage, Head, History, Message, MessagePage
@@ -23,6 +23,7 @@ async def page(
     """Page through a conversation, in order of time, without what is deleted (unless tombstones are asked for)."""
     async with db.read_log() as reader:
         standing = await conversations.authorise(reader, caller, conversation, "read")
+        rules.check_readable(standing)
         return await pages.select_page(reader, standing, where, limit)
 
 
@@ -33,7 +34,11 @@ async def entries(db: Database, caller: Caller, conversation: ConversationId, af
         floor = standing.floor
         if after != FIRST_ID and after < floor.id:
             raise Refusal("resync", data={"floor": {"seq": floor.seq, "id": str(floor.id)}})
-        found = rules.page_of(await pages.select_entries(reader, conversation, after, limit))
+        if standing.mode == "e2ee":
+            found = await sealed.select_entries(reader, conversation, caller.device, after, limit)
+        else:
+            found = await pages.select_entries(reader, conversation, after, limit)
+        found = rules.page_of(found)
     more = bool(found) and found[-1].id < standing.head.id
     return EntryPage(found, more)
 
@@ -41,7 +46,7 @@ async def entries(db: Database, caller: Caller, conversation: ConversationId, af
 async def get(db: Database, caller: Caller, conversation: ConversationId, message: EntryId) -> Message:
     """Read one message; a tombstone if it is deleted."""
     async with db.read_log() as reader:
-        await conversations.authorise(reader, caller, conversation, "read")
+        rules.check_readable(await conversations.authorise(reader, caller, conversation, "read"))
         found = await pages.select_message(reader, conversation, message, caller.account)
     if found is None:
         raise Refusal("not_found")

@@ -30,12 +30,12 @@ def enqueue(
             message.content,
             content,
             rules.digest(conversation, kinds.MESSAGE, None, content),
-            _future(),
+            future(),
         )
     )
 
 
-def _future() -> "asyncio.Future[Placed]":
+def future() -> "asyncio.Future[Placed]":
     """A future whose refusal counts as seen even when the asker has gone."""
     done: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
     done.add_done_callback(lambda future: future.cancelled() or future.exception())

@@ -1,0 +1,146 @@
+"""Seal: store what people do in end-to-end encrypted conversations, which the server checks and cannot read.
+
+A message that aims at nothing joins a batch. What aims at another entry is one transaction: it holds the head, looks at
+its target, and then goes through the same function of the database as a batch of one.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from aparte.server.conversations import actions as conversations
+from aparte.server.conversations.model import Right
+from aparte.server.kit.caller import Caller
+from aparte.server.kit.clock import now
+from aparte.server.kit.db import Database, Tx
+from aparte.server.log import actions as log
+from aparte.server.messages import rules, sealed, store
+from aparte.server.messages.actions.send import future
+from aparte.server.messages.coverage import Coverage
+from aparte.server.messages.model import Outgoing, Placed, Sealing, Target
+from aparte.server.messages.outcomes import answer_to, hint_of
+from aparte.server.messages.writer import Writer
+from aparte.wire import kinds
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import ConversationId, Position, time_of
+from aparte.wire.messages import Sent
+from aparte.wire.sealed import SealEntry
+
+
+def joins_a_batch(entry: SealEntry) -> bool:
+    """Only what is judged by itself is written together with others."""
+    return entry.kind == kinds.MESSAGE and entry.target is None
+
+
+async def enqueue_sealed(
+    writer: Writer, coverage: Coverage, caller: Caller, conversation: ConversationId, entry: SealEntry
+) -> "asyncio.Future[Placed]":
+    """Check a sealed message and hand it to the writer; the future has its place after COMMIT, or a Refusal.
+
+    Membership, blocks, epoch, chain and order are decided in the database, under the conversation's lock.
+    """
+    conversations.check_platform(caller.role)
+    rules.check_sealed(entry)
+    return writer.put(await _outgoing(coverage, caller, conversation, entry))
+
+
+async def seal(
+    db: Database, writer: Writer, coverage: Coverage, caller: Caller, conversation: ConversationId, entry: SealEntry
+) -> Sent:
+    """Store a sealed entry and tell where it is. A repeat is answered as the first was, after a commit of its own."""
+    if joins_a_batch(entry):
+        done = await enqueue_sealed(writer, coverage, caller, conversation, entry)
+        at = (await asyncio.shield(done)).position
+    else:
+        conversations.check_platform(caller.role)
+        rules.check_sealed(entry)
+        await writer.settled(conversation, caller.device)
+        at = await _change(db, caller, conversation, entry, await _outgoing(coverage, caller, conversation, entry))
+    return Sent(conversation, at.seq, at.id, time_of(at.id))
+
+
+async def _outgoing(coverage: Coverage, caller: Caller, conversation: ConversationId, entry: SealEntry) -> Outgoing:
+    covering = await coverage.of(conversation, entry.epoch, entry.roster)
+    is_covered, kept = rules.covers(covering, caller.device, entry.envelopes) if covering else (False, ())
+    sealing = Sealing(
+        entry.kind,
+        entry.sealed,
+        entry.epoch,
+        entry.roster,
+        entry.counter,
+        entry.prev,
+        rules.hash_of(conversation, caller.account, caller.device, entry),
+        covering.private.peer_of(caller.account) if covering else None,
+        is_covered,
+        kept,
+        target_hash=entry.target.hash if entry.target else None,
+        tag=entry.tag,
+        is_on=entry.on if entry.kind in rules.SWITCHING else None,
+    )
+    digest = rules.sealed_digest(conversation, entry)
+    client_id = entry.client_message_id
+    return Outgoing(conversation, caller.account, caller.device, client_id, None, None, digest, future(), sealing)
+
+
+async def _change(
+    db: Database, caller: Caller, conversation: ConversationId, entry: SealEntry, new: Outgoing
+) -> Position:
+    """Repeat? · member? · the target · may I? · the entry · the target's row: the order of every change."""
+    async with db.transaction() as tx:
+        await log.lock(tx, conversation)
+        repeat = await store.select_repeat(tx, conversation, caller.device, entry.client_message_id)
+        if repeat is not None:
+            rules.check_repeat(repeat, new.digest)
+            return repeat.position
+        standing = await conversations.authorise(tx, caller, conversation, "send")
+        if standing.mode != "e2ee":
+            raise Refusal("mode_mismatch")
+        target = await _target(tx, caller, conversation, entry)
+        placed = await _write(tx, new, target)
+        if target is not None:
+            await _mark(tx, conversation, entry, target, placed)
+        return placed.position
+
+
+async def _target(tx: Tx, caller: Caller, conversation: ConversationId, entry: SealEntry) -> Target | None:
+    """Find the message that an entry aims at, and decide whether this one may do that to it."""
+    if entry.target is None:
+        return None
+    target = await sealed.select_target(tx, conversation, entry.target.id)
+    if target is None:
+        raise Refusal("not_found")
+    rules.check_target(target, entry.target.hash)
+    if entry.kind == kinds.EDIT:
+        rules.check_edit(target, caller.account)
+    elif entry.kind == kinds.DELETION:
+        whose = target.account if entry.on else target.deleted_by
+        right: Right = "send" if whose == caller.account else "manage_messages"
+        await conversations.authorise(tx, caller, conversation, right)
+        if entry.on:
+            rules.check_delete(target)
+        else:
+            rules.check_restore(target, now())
+    else:
+        rules.check_there(target)
+    return target
+
+
+async def _write(tx: Tx, new: Outgoing, target: Target | None) -> Placed:
+    """Write one entry through the function of the batch; ring it after COMMIT."""
+    if new.sealing is not None and target is not None:
+        new = replace(new, sealing=replace(new.sealing, target=target.position))
+    [verdict] = await store.send(tx, [new], wait=True)
+    answer = answer_to(verdict)
+    if isinstance(answer, Refusal):
+        raise answer
+    tx.ring(hint_of(new, answer))
+    return answer
+
+
+async def _mark(tx: Tx, conversation: ConversationId, entry: SealEntry, target: Target, placed: Placed) -> None:
+    """Write on the target what was done to it."""
+    message, at = target.position.id, placed.position.id
+    if entry.kind == kinds.EDIT:
+        await store.update_edited(tx, conversation, message, at)
+    elif entry.kind == kinds.DELETION:
+        await store.update_deleted(tx, conversation, message, at if entry.on else None)
+        await log.count(tx, conversation, -1 if entry.on else 1)

@@ -1,0 +1,72 @@
+"""From the verdict of the batch to what the sender and the others are told. Pure."""
+
+from aparte.server.kit.doorbell import Hint, ToConversation, ToConversationSealed
+from aparte.server.messages import model
+from aparte.server.messages.model import Outgoing, Placed, Verdict
+from aparte.wire import kinds
+from aparte.wire.errors import Refusal
+from aparte.wire.frames import Live
+from aparte.wire.ids import Position, time_of
+from aparte.wire.messages import Entry
+from aparte.wire.sealed import Sealed
+
+CODES = {
+    model.NOT_MEMBER: "not_member",
+    model.REUSED: "client_id_reused",
+    model.MODE: "mode_mismatch",
+    model.BLOCKED: "blocked",
+    model.MISSING: "missing_devices",
+}
+
+
+def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
+    """Turn a verdict into what the sender is told, with what the server knows where that helps."""
+    if isinstance(verdict, Refusal):
+        return verdict
+    if verdict.outcome in {model.STORED, model.REPEAT} and verdict.id is not None and verdict.seq is not None:
+        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal, is_new=verdict.outcome == model.STORED)
+    return refusal_of(verdict)
+
+
+def refusal_of(verdict: Verdict) -> Refusal:
+    """Say why, with what the server knows of the epoch or of the device's chain."""
+    known = (verdict.known_hash or b"").hex()
+    match verdict.outcome:
+        case model.EPOCH:
+            return Refusal("stale_epoch", data={"epoch": verdict.known, "roster": known})
+        case model.CHAIN:
+            return Refusal("chain_broken", data={"counter": verdict.known, "hash": known})
+        case model.CLOCK:
+            return Refusal("clock", retry_after=60)
+        case outcome if outcome in CODES:
+            return Refusal(CODES[outcome])
+        case _:
+            return Refusal("unavailable", retry_after=1)
+
+
+def hint_of(message: Outgoing, placed: Placed) -> Hint:
+    """Ring the conversation about what was just stored, each device with its own envelope."""
+    live = Live(message.conversation, entry_of(message, placed))
+    if message.sealing is None:
+        return ToConversation(message.conversation, live)
+    return ToConversationSealed(message.conversation, live, list(message.sealing.envelopes))
+
+
+def entry_of(message: Outgoing, placed: Placed) -> Entry:
+    """Render what was just stored for the wire, without any envelope."""
+    sealing = message.sealing
+    return Entry(
+        seq=placed.position.seq,
+        id=placed.position.id,
+        kind=sealing.kind if sealing else kinds.MESSAGE,
+        at=time_of(placed.position.id),
+        account=message.account,
+        device=message.device,
+        client_message_id=message.client_message_id,
+        ordinal=placed.ordinal,
+        target=sealing.target if sealing else None,
+        body=message.message,
+        sealed=Sealed(sealing.epoch, sealing.roster, sealing.counter, sealing.prev, sealing.target_hash, sealing.sealed)
+        if sealing
+        else None,
+    )
