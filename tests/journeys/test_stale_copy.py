@@ -142,7 +142,7 @@ ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
 async def life(world: World) -> Life:
     """A room in which something has happened already."""
     owner, bob, carol = [await world.register(name) for name in ("owner", "bob", "carol")]
-    phone = await world.log_in(bob)
+    phone = await world.link(bob)
     room = await owner.room()
     await bob.join(room)
     await carol.join(room)

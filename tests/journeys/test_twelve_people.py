@@ -99,7 +99,7 @@ async def test_nothing_acknowledged_is_lost_whatever_is_killed() -> None:
     with aparte(workers=2) as server:
         async with people.world(server.url) as world:
             crowd, rooms = await meet(world)
-            phones = [await world.log_in(person) for person in crowd]
+            phones = [await world.link(person) for person in crowd]
             followers = [Follower(phone, *rooms) for phone in phones]
             for follower in followers:
                 follower.start()

@@ -3,22 +3,37 @@
 import base64
 import os
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from aparte.bench.keys import account_key, first, first_list, identity, listed, prekeys, with_device, without
+from aparte.bench.keys import (
+    account_key,
+    first,
+    first_list,
+    identity,
+    listed,
+    number_of,
+    prekeys,
+    with_device,
+    without,
+)
 from aparte.e2ee.keys import KemKeyPair, KeyPair
-from aparte.wire.keys import KemPrekey, OneTimePrekey, Prekeys, SignedPrekey
+from aparte.wire.keys import KemPrekey, OneTimePrekey, Prekeys, SignedList, SignedPrekey
 
 __all__ = [
     "account_key",
+    "answer",
     "base64_of",
     "first",
     "first_list",
     "fresh",
+    "from_json",
     "identity",
     "in_json",
     "listed",
+    "number_of",
+    "offer",
     "prekeys",
     "with_device",
     "without",
@@ -35,9 +50,25 @@ def fresh(number: int = 1, *, ids: int = 10, one_time: int = 0, one_time_kem: in
     )
 
 
+def offer(number: int, device: UUID) -> bytes:
+    """The offer of an n-th device that wants to be linked; what is secret about it is noise."""
+    row = listed(number, device)
+    return row.identity.serialize() + row.registration_id.to_bytes(4) + row.device + os.urandom(1184)
+
+
+def answer(account: UUID) -> bytes:
+    """An answer to an offer; what is secret about it is noise."""
+    return os.urandom(32 + 1088) + account.bytes + account_key().public.serialize()
+
+
 def in_json(value: Any) -> Any:
     """A struct as the raw clients of the tests put it into a body."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def from_json(value: Any) -> SignedList:
+    """A signed list out of an answer."""
+    return msgspec.convert(value, SignedList)
 
 
 def base64_of(data: bytes) -> str:

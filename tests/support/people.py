@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import msgspec
 
+from aparte.wire.keys import SignedList
 from tests.support import keys
 
 PASSWORD = "correct horse battery staple"
@@ -59,6 +60,11 @@ class Device:
     async def post(self, path: str, body: Any = None, **params: Any) -> Any:
         """POST."""
         return await self.call("POST", path, body, **params)
+
+    async def newest_list(self) -> SignedList:
+        """The account's newest device list."""
+        answer = await self.post("/keys/lists", {"accounts": [{"account": self.account}]})
+        return keys.from_json(answer["accounts"][0]["versions"][-1])
 
     async def room(self, name: str | None = None, **more: Any) -> str:
         """Create a room; returns its id."""
@@ -217,8 +223,24 @@ class World:
         tokens = await call(self.http, self.url, "POST", "/accounts", body)
         return Device(self.http, self.url, username, tokens)
 
+    async def link(self, person: Device, *, device: str = "phone") -> Device:
+        """Another device of the same person, on their list: linked from the one they have."""
+        new = await self.log_in(person, device=device)
+        signed = keys.with_device(await person.newest_list(), UUID(new.id))
+        number = keys.number_of(signed, UUID(new.id))
+        offer = str(uuid4())
+        prekeys = keys.in_json(keys.prekeys(number))
+        asked = {"id": offer, "offer": keys.base64_of(keys.offer(number, UUID(new.id))), "prekeys": prekeys}
+        await new.post("/link-offers", asked)
+        answer = keys.base64_of(keys.answer(UUID(person.account)))
+        await person.post(f"/link-offers/{offer}/answer", {"password": PASSWORD, "answer": answer})
+        admission = {"devices": keys.in_json(signed), "container": keys.base64_of(b"for the new device alone")}
+        await person.post(f"/link-offers/{offer}/admission", admission)
+        await new.call("DELETE", f"/link-offers/{offer}")
+        return new
+
     async def log_in(self, person: Device, *, device: str = "phone") -> Device:
-        """Another device of the same person."""
+        """Another device of the same person, signed in and on no list."""
         body = {
             "login": person.username,
             "password": PASSWORD,

@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from msgspec import structs
+
 from aparte.server.accounts.passwords import Hashing, Passwords
 from aparte.server.authentication import actions
 from aparte.server.authentication.model import Gate
+from aparte.server.keys import actions as key_actions
 from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import Hint
@@ -56,6 +59,15 @@ async def log_in(here: Gate, login: str, password: str = PASSWORD, device: Devic
     """Somebody on a device, a new one unless told which."""
     wanted = NewDevice(device or DeviceId(uuid4()), "phone", "android")
     return await actions.log_in(here, LogIn(login, password, wanted), HOME)
+
+
+async def link(here: Gate, login: str) -> Tokens:
+    """Somebody on another device that is on their list."""
+    tokens = await log_in(here, login)
+    async with here.db.transaction() as tx:
+        known = (await key_actions.lists_of(tx, [tokens.account_id]))[tokens.account_id]
+        await key_actions.store_next(tx, tokens.account_id, keys.with_device(known.signed, tokens.device_id))
+    return structs.replace(tokens, standing="listed")
 
 
 def caller(tokens: Tokens, role: Any = "user") -> Caller:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from aiohttp import web
+from tests.support.people import registration
 from tests.support.sign_in import gate, register
 
 from aparte.server.authentication import http as authentication_http
@@ -94,12 +95,7 @@ async def test_many_names_from_one_network_are_limited(door: Door) -> None:
 
 
 async def test_accounts_are_not_made_in_bulk(door: Door) -> None:
-    def registration(n: int) -> dict[str, Any]:
-        device = {"device_id": str(uuid4()), "name": "x"}
-        person = {"username": f"robot{n}", "email": f"robot{n}@example.org", "password": "a good password"}
-        return {"account_id": str(uuid4()), "device": device, **person}
-
-    found = await statuses(door.post("/accounts", registration(n), "192.0.2.1") for n in range(30))
+    found = await statuses(door.post("/accounts", registration(f"robot{n}"), "192.0.2.1") for n in range(30))
     assert found == {201: 20, 429: 10}
 
 

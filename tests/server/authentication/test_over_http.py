@@ -78,7 +78,7 @@ async def test_every_other_door_asks_for_a_token(world: World) -> None:
 async def test_no_token_an_invented_one_and_an_ended_one_open_nothing(
     world: World, alice: Device, method: str, path: str
 ) -> None:
-    phone = await world.log_in(alice)
+    phone = await world.link(alice)
     await phone.call("DELETE", "/sessions/current")
     refresh_token = alice.tokens["refresh_token"]
     outcomes = [
@@ -115,7 +115,7 @@ async def test_the_same_words_are_said_of_somebody_elses_and_of_nobodys(world: W
 
 
 async def test_logging_out_ends_what_the_token_opened(world: World, alice: Device) -> None:
-    phone = await world.log_in(alice)
+    phone = await world.link(alice)
     await phone.call("DELETE", "/sessions/current")
     status, _, _ = await raw(world, "GET", "/accounts/me", phone.tokens["access_token"])
     assert status == 401
@@ -126,7 +126,7 @@ async def test_logging_out_ends_what_the_token_opened(world: World, alice: Devic
 
 
 async def test_a_changed_password_ends_the_other_devices_requests_and_gateways(world: World, alice: Device) -> None:
-    phone = await world.log_in(alice)
+    phone = await world.link(alice)
     async with phone.gateway() as gateway:
         await alice.call("PUT", "/accounts/me/password", {"old": PASSWORD, "new": "another good password"})
         status, _, _ = await raw(world, "GET", "/accounts/me", phone.tokens["access_token"])

@@ -92,7 +92,7 @@ async def test_a_second_gateway_of_a_device_replaces_the_first(world: World) -> 
 
 async def test_two_devices_of_one_person_hear_the_same(world: World) -> None:
     alice = await world.register("alice")
-    phone = await world.log_in(alice)
+    phone = await world.link(alice)
     room = await alice.room()
     async with alice.gateway() as here, phone.gateway() as there:
         await alice.send(room, "to myself elsewhere")

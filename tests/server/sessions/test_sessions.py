@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.support.sign_in import HOME, Bell, caller, gate, log_in, register
+from tests.support.sign_in import HOME, Bell, caller, gate, link, log_in, register
 
 from aparte.server.authentication.actions import authenticate
 from aparte.server.authentication.model import Gate
@@ -35,7 +35,7 @@ async def alice(here: Gate) -> Caller:
 async def phone(here: Gate, alice: Caller) -> Tokens:
     """Alice's second device."""
     assert alice
-    return await log_in(here, "alice")
+    return await link(here, "alice")
 
 
 async def who(here: Gate, tokens: Tokens) -> Caller:
