@@ -5,7 +5,7 @@ who sent it and when, so that whoever receives the message knows how long it too
 """
 
 import time
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
@@ -46,6 +46,19 @@ class Stamp(NamedTuple):
     sender: int
 
 
+def stamped_id(at: int, sender: int, count: int) -> bytes:
+    """A client message id that holds a stamp, as 16 bytes; with another count it is another id."""
+    tail = (0x8000 << 48 | count).to_bytes(8, "big")
+    return (at & _CLOCK_MASK).to_bytes(6, "big") + (0x4000 | sender).to_bytes(2, "big") + tail
+
+
+class Template(Protocol):
+    """Frames that one device sends, one after the other."""
+
+    def frame(self, at: int) -> bytes:
+        """The next frame, of a message that is due at this moment."""
+
+
 class SendTemplate:
     """Send frames of one device to one conversation."""
 
@@ -69,13 +82,12 @@ class SendTemplate:
         count = self._count
         self._count += 1
         start, between, end = self._parts
-        ref, when = FIRST_REF + count, at & _CLOCK_MASK
+        ref = FIRST_REF + count
         if self._is_json:
+            when = at & _CLOCK_MASK
             name = b"%08x-%04x-4%03x-8000-%012x" % (when >> 16, when & 0xFFFF, self._sender, count)
             return b"%b%d%b%b%b" % (start, ref, between, name, end)
-        tail = (0x8000 << 48 | count).to_bytes(8, "big")
-        name = when.to_bytes(6, "big") + (0x4000 | self._sender).to_bytes(2, "big") + tail
-        return start + ref.to_bytes(4, "big") + between + name + end
+        return start + ref.to_bytes(4, "big") + between + stamped_id(at, self._sender, count) + end
 
 
 class Scanner:

@@ -15,7 +15,7 @@ from typing import Self
 import msgspec
 
 from aparte.bench.crowd import Person
-from aparte.bench.frames import SENDERS, Scanner, SendTemplate, clock, elapsed, framed
+from aparte.bench.frames import SENDERS, Scanner, SendTemplate, Template, clock, elapsed, framed
 from aparte.bench.processes import Cost, Groups
 from aparte.bench.report import Latencies
 from aparte.bench.websocket import Place, UnexpectedAnswer, WebSocket, connect
@@ -63,6 +63,10 @@ class Seat:
     person: Person
     room: ConversationId
 
+    def template(self, encoding: Encoding, number: int) -> Template:
+        """What the device on this seat sends: readable messages."""
+        return SendTemplate(encoding, self.room, number)
+
 
 class Device:
     """One device under load."""
@@ -76,7 +80,7 @@ class Device:
         self._seat = seat
         self._encoding = encoding
         self._scanner = Scanner(encoding)
-        self._template = SendTemplate(encoding, seat.room, number)
+        self._template = seat.template(encoding, number)
         self._tally = tally
         self._welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._newest: tuple[bytes, int, int] | None = None

@@ -48,19 +48,26 @@ async def run(server: Server, options: Options) -> list[Section]:
     if not options.rooms or options.members < 2:
         raise ValueError("a room needs two devices or more, and there must be devices for one")
     seats = await _seated(server, options)
-    async with Stored(server) as stored, Load(seats, options.members - 1, options.encoding) as load:
-        outcome = await load.measure(options.drive, server.groups)
+    load = Load(seats, options.members - 1, options.encoding)
+    measured = await loaded(server, load, options.drive, _title(options))
+    sections = [measured]
+    if options.floor_seconds:
+        sections.append(await _floor(options, measured))
+    return sections
+
+
+async def loaded(server: Server, load: Load, drive: Drive, title: str) -> Section:
+    """Drive a load against a server: what happened, what it left in the database, and what memory it took."""
+    async with Stored(server) as stored, load:
+        outcome = await load.measure(drive, server.groups)
         more = await stored.figures(outcome.total)
         if server.is_own:
             more += [
                 Figure("server_memory", server.groups.server.memory_bytes() / 2**20, "MiB"),
                 Figure("postgres_memory", server.groups.postgres.memory_bytes() / 2**20, "MiB"),
             ]
-    measured = _section(_title(options), outcome, is_own=server.is_own)
-    sections = [Section(measured.title, [*measured.figures, *more], measured.remarks)]
-    if options.floor_seconds:
-        sections.append(await _floor(options, measured))
-    return sections
+    measured = _section(title, outcome, is_own=server.is_own)
+    return Section(measured.title, [*measured.figures, *more], measured.remarks)
 
 
 async def _seated(server: Server, options: Options) -> list[Seat]:
@@ -108,10 +115,15 @@ def _section(title: str, outcome: Outcome, *, is_own: bool) -> Section:
     return Section(title, figures, remarks)
 
 
+def driven(drive: Drive) -> str:
+    """How a load is driven, for its title."""
+    return f"open loop, {drive.rate:,.0f} messages/s due" if drive.rate else f"closed loop, window {drive.window}"
+
+
 def _title(options: Options) -> str:
     drive = options.drive
-    how = f"open loop, {drive.rate:,.0f} messages/s due" if drive.rate else f"closed loop, window {drive.window}"
     senders = f"{drive.senders} of them sending" if drive.senders else "all sending"
     others = f", {options.memberships} silent rooms each besides" if options.memberships else ""
     rooms = "1 room" if options.rooms == 1 else f"{options.rooms} rooms"
-    return f"{rooms} of {options.members} devices, {senders}{others}; {BODY_BYTES} bytes, {options.encoding}; {how}"
+    what = f"{BODY_BYTES} bytes, {options.encoding}; {driven(drive)}"
+    return f"{rooms} of {options.members} devices, {senders}{others}; {what}"

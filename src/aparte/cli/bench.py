@@ -1,4 +1,4 @@
-"""`aparte bench room|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
+"""`aparte bench room|direct|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
 
 The packages that measure are imported inside the commands: whoever installs only the client may lack some of them.
 """
@@ -66,6 +66,27 @@ def room(
         floor_seconds=floor,
     )
     _run("room", lambda at: measured.run(at, options), _wanted(server, workers, folder, slow_flush), as_json=as_json)
+
+
+@measurements.command()
+def direct(
+    *,
+    server: Url = "",
+    seconds: Seconds = 10,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    folder: Folder = None,
+    slow_flush: SlowFlush = 0,
+    devices: Annotated[int, typer.Option(help="Devices that are connected, in pairs.", min=2, max=4096)] = 200,
+    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: one each.", min=0)] = 0,
+) -> None:
+    """Measure sealed messages a second between two people, and how long they take."""
+    from aparte.bench import direct as measured
+    from aparte.bench.load import Drive
+
+    options = measured.Options(devices=devices, drive=Drive(seconds=seconds, warm_up=min(2.0, seconds), rate=rate))
+    wanted = _wanted(server, workers, folder, slow_flush)
+    _run("direct", lambda at: measured.run(at, options), wanted, as_json=as_json)
 
 
 @measurements.command()
