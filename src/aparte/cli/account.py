@@ -1,4 +1,4 @@
-"""`aparte register`, `login`, `logout`, `whoami`, `devices`."""
+"""`aparte register`, `login`, `logout`, `whoami`."""
 
 import platform
 import sys
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aparte.cli.output import put, put_json, table
+from aparte.cli.output import put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.cli.settings import Settings
@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(login)
     app.command()(logout)
     app.command()(whoami)
-    app.command()(devices)
 
 
 def register_account(
@@ -89,32 +88,6 @@ def whoami(context: typer.Context) -> None:
             "server": me.server,
         }
         put_json(row)
-
-    with_client(context, work)
-
-
-def devices(context: typer.Context) -> None:
-    """List the devices of the account."""
-
-    async def work(me: Client) -> None:
-        found = await me.devices()
-        if settings_of(context).json:
-            for device in found:
-                put_json({name: getattr(device, name) for name in device.__struct_fields__})
-            return
-        table(
-            [
-                (
-                    str(device.device_id),
-                    device.name,
-                    device.platform,
-                    device.last_active_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-                    f"({phrase('this_device')})" if device.is_current else "",
-                )
-                for device in found
-                if device.is_active
-            ]
-        )
 
     with_client(context, work)
 

@@ -14,6 +14,7 @@ from aparte import __version__
 from aparte.cli.settings import Settings
 
 ACCOUNT, ROOMS, MESSAGES = "aparte.cli.account", "aparte.cli.rooms", "aparte.cli.messages"
+DEVICES = "aparte.cli.devices"
 HOSTING, BENCH = "aparte.cli.hosting", "aparte.cli.bench"
 
 COMMANDS: dict[str, str] = {
@@ -21,7 +22,9 @@ COMMANDS: dict[str, str] = {
     "login": ACCOUNT,
     "logout": ACCOUNT,
     "whoami": ACCOUNT,
-    "devices": ACCOUNT,
+    "link": DEVICES,
+    "devices": DEVICES,
+    "verify": DEVICES,
     "rooms": ROOMS,
     "new": ROOMS,
     "join": ROOMS,

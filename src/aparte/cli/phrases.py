@@ -21,6 +21,21 @@ Phrase = Literal[
     "this_device",
     "nothing_to_send",
     "too_long",
+    "link_how",
+    "code",
+    "linked",
+    "applicant",
+    "approve_question",
+    "approve_warning",
+    "approved",
+    "not_approved",
+    "yes_needed",
+    "revoked",
+    "not_listed",
+    "verified",
+    "not_verified",
+    "key_has_changed",
+    "now_verified",
 ]
 
 PHRASES: dict[Phrase, tuple[str, str]] = {
@@ -46,6 +61,36 @@ PHRASES: dict[Phrase, tuple[str, str]] = {
     "this_device": ("this device", "cet appareil"),
     "nothing_to_send": ("There is nothing to send.", "Il n'y a rien à envoyer."),
     "too_long": ("The input is too long.", "L'entrée est trop longue."),
+    "link_how": (
+        "On a device that is signed in, within two minutes: aparte devices approve, followed by this line.",
+        "Sur un appareil déjà connecté, dans les deux minutes : aparte devices approve, suivi de cette ligne.",
+    ),
+    "code": ("Code that the new device shows", "Code affiché par le nouvel appareil"),
+    "linked": ("This device is linked to the account of", "Cet appareil est lié au compte de"),
+    "applicant": ("A device asks to be linked", "Un appareil demande à être lié"),
+    "approve_question": ("Is this your own device, in your hands?", "Est-ce votre propre appareil, entre vos mains ?"),
+    "approve_warning": (
+        "It will read and write in your name. Nobody from support ever asks for this.",
+        "Il lira et écrira en votre nom. Aucune assistance ne demande jamais cela.",
+    ),
+    "approved": ("The device is linked.", "L'appareil est lié."),
+    "not_approved": ("Nothing was done.", "Rien n'a été fait."),
+    "yes_needed": (
+        "There is nobody to ask here; add --yes.",
+        "Il n'y a personne à qui poser la question ici ; ajoutez --yes.",
+    ),
+    "revoked": ("The device is off the account.", "L'appareil est retiré du compte."),
+    "not_listed": ("not linked", "non lié"),
+    "verified": ("verified", "vérifié"),
+    "not_verified": (
+        "not verified: compare these digits with the other person, then add --yes",
+        "non vérifié : comparez ces chiffres avec l'autre personne, puis ajoutez --yes",
+    ),
+    "key_has_changed": (
+        "the key has changed since you verified it: compare again, then add --yes",
+        "la clé a changé depuis votre vérification : comparez à nouveau, puis ajoutez --yes",
+    ),
+    "now_verified": ("Verified.", "Vérifié."),
 }
 
 
