@@ -97,7 +97,7 @@ class Altered(Rule):
         self, reader: Talker, alter: Callable[[Entry], Entry], fits: Callable[[Entry], bool] = lambda _: True
     ) -> None:
         """Alter the first entry that fits."""
-        self.reader, self.alter, self.fits = reader.client.device_id, alter, fits
+        self.reader, self.alter, self.fits = reader.device, alter, fits
         self.chosen: EntryId | None = None
 
     def entries(self, reader: DeviceId, conversation: ConversationId, entries: list[Entry]) -> list[Entry]:
@@ -132,7 +132,7 @@ class InPlaceOf(Rule):
 
     def __init__(self, reader: Talker, bodies: dict[int, Entry]) -> None:
         """Show these."""
-        self.reader, self.bodies = reader.client.device_id, bodies
+        self.reader, self.bodies = reader.device, bodies
 
     def entries(self, reader: DeviceId, conversation: ConversationId, entries: list[Entry]) -> list[Entry]:
         """Show them."""
@@ -153,7 +153,7 @@ class Watching(Rule):
 
     def __init__(self, reader: Talker) -> None:
         """Watch one device."""
-        self.reader = reader.client.device_id
+        self.reader = reader.device
         self.found: dict[int, Entry] = {}
 
     def entries(self, reader: DeviceId, conversation: ConversationId, entries: list[Entry]) -> list[Entry]:
@@ -168,7 +168,7 @@ class Without(Rule):
 
     def __init__(self, reader: Talker, text_number: int) -> None:
         """Leave out the n-th sealed entry that comes from here on."""
-        self.reader, self.number = reader.client.device_id, text_number
+        self.reader, self.number = reader.device, text_number
         self.gone: tuple[ConversationId, int, EntryId] | None = None
         self.passed: set[EntryId] = set()
 
@@ -207,7 +207,7 @@ class Held(Rule):
 
     def __init__(self, sender: Talker) -> None:
         """Keep one."""
-        self.sender = sender.client.device_id
+        self.sender = sender.device
         self.kept: SealEntry | None = None
 
     def seal(self, sender: DeviceId, conversation: ConversationId, entry: SealEntry) -> SealEntry:
@@ -222,7 +222,7 @@ class Held(Rule):
         """Give what was kept as a reader would be shown it at the place of another entry."""
         assert self.kept is not None
         assert like.sealed is not None
-        [envelope] = [one for one in self.kept.envelopes if one.device == reader.client.device_id]
+        [envelope] = [one for one in self.kept.envelopes if one.device == reader.device]
         part = change(
             like.sealed,
             epoch=self.kept.epoch,
@@ -240,7 +240,7 @@ class NoPayloads(Rule):
 
     def __init__(self, reader: Talker) -> None:
         """Keep everything from it."""
-        self.reader = reader.client.device_id
+        self.reader = reader.device
 
     def payloads(self, reader: DeviceId, page: Any) -> Any:
         """Show none."""

@@ -8,15 +8,16 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from aparte.client import Client, Credentials, Place
+from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.model import Message
-from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 from tests.support.valkey import until
 
 PASSWORD = "correct horse battery staple"
 SECONDS = 30.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Talker:
     """A person on one device."""
 
@@ -24,6 +25,7 @@ class Talker:
     place: Place
     username: str
     account: AccountId
+    device: DeviceId
     doors: AsyncExitStack
     heard: list[Message] = field(default_factory=list)
     listening: "asyncio.Task[None] | None" = None
@@ -131,10 +133,37 @@ class Company:
         place, doors = self.place(username), AsyncExitStack()
         registering = Client.register(place, Credentials(username, PASSWORD), email=f"{username}@example.org")
         client = await doors.enter_async_context(registering)
-        talker = Talker(client, place, username, (await client.who_am_i()).id, doors)
+        return await self._settle(client, place, username, doors)
+
+    async def link(self, old: Talker) -> Talker:
+        """Another device of somebody, with the help of one that is there."""
+        place, doors = self.place(f"{old.username}-{uuid4().hex[:4]}"), AsyncExitStack()
+        shown: asyncio.Queue[Offered | CodeShown] = asyncio.Queue()
+        helping = asyncio.create_task(approve(old, shown))
+        linking = Client.link(place, Credentials(old.username, PASSWORD), shown.put_nowait)
+        try:
+            client = await doors.enter_async_context(linking)
+        finally:
+            if not helping.done():
+                helping.cancel()
+            await asyncio.gather(helping, return_exceptions=True)
+        return await self._settle(client, place, old.username, doors)
+
+    async def _settle(self, client: Client, place: Place, username: str, doors: AsyncExitStack) -> Talker:
+        talker = Talker(client, place, username, (await client.who_am_i()).id, client.device_id, doors)
         self._stack.push_async_callback(talker.leave)
         talker.listen()
         return talker
+
+
+async def approve(old: Talker, shown: "asyncio.Queue[Offered | CodeShown]") -> None:
+    """Carry over what a new device shows, as a person with both in hand does."""
+    offered = await shown.get()
+    assert isinstance(offered, Offered)
+    answered = await old.client.keys.answer(await old.client.keys.look_at_offer(offered.text), PASSWORD)
+    code = await shown.get()
+    assert isinstance(code, CodeShown)
+    await old.client.keys.admit(answered, code.code)
 
 
 @asynccontextmanager
