@@ -142,6 +142,15 @@ def verify_first(signed: Signed, account: bytes) -> DeviceList:
     return found
 
 
+def verify_signed(signed: Signed, account: bytes, account_key: PublicKey) -> DeviceList:
+    """Check one version by itself, against a key that is trusted already: BadList unless that key signed it."""
+    found = DeviceList.deserialize(signed.list)
+    if found.account != account or found.account_key != account_key:
+        raise BadList
+    _check_signature(account_key, signed.list, signed.signature)
+    return found
+
+
 def verify_next(known: DeviceList, signed: Signed) -> Succession:
     """Check that a version follows the one we know: BadList unless it does.
 

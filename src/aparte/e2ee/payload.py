@@ -27,6 +27,7 @@ PINS_MAX = 10_000
 _HASH_BYTES = len(ZERO_HASH)
 _SIGNATURE_BYTES = 64
 _LIST_BYTES_MIN = 108
+_ITEM_BYTES_MAX = 0xFFFF
 _LIST, _LIST_OF_A_ROTATION = 1, 2
 
 PublicKeyBytes = Annotated[bytes, Meta(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES)]
@@ -162,6 +163,8 @@ def _read_list(item: bytes, signatures: int) -> Signed:
 def _write_list(signed: Signed) -> bytes:
     item = signed.list + signed.signature + (signed.previous_signature or b"")
     kind = _LIST if signed.previous_signature is None else _LIST_OF_A_ROTATION
+    if len(item) > _ITEM_BYTES_MAX:
+        raise InvalidMessage
     return bytes([kind]) + len(item).to_bytes(2, "big") + item
 
 

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.mlkem import (
     MLKEM768PrivateKey,
     MLKEM768PublicKey,
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import (
 )
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from nacl import bindings as sodium
@@ -114,6 +115,19 @@ def aes_ctr(key: bytes, counter_block: bytes, data: bytes) -> bytes:
     """AES-CTR with a 128-bit counter that starts at `counter_block`; encrypts and decrypts."""
     encryptor = Cipher(AES(key), CTR(counter_block)).encryptor()
     return encryptor.update(data) + encryptor.finalize()
+
+
+def aes_gcm_encrypt(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """AES-256-GCM (SP 800-38D) without associated data: ciphertext and a tag of 16 bytes."""
+    return AESGCM(key).encrypt(nonce, plaintext, None)
+
+
+def aes_gcm_decrypt(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes:
+    """Undo `aes_gcm_encrypt`; InvalidMessage if the tag does not hold."""
+    try:
+        return AESGCM(key).decrypt(nonce, ciphertext, None)
+    except (InvalidTag, ValueError) as error:
+        raise InvalidMessage from error
 
 
 def x25519(private: bytes, public: bytes) -> bytes:
