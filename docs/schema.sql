@@ -295,6 +295,38 @@ CREATE INDEX sessions_previous_refresh_hash_idx ON sessions USING btree (previou
 CREATE UNIQUE INDEX sessions_refresh_hash_key ON sessions USING btree (refresh_hash);
 GRANT DELETE, INSERT, SELECT, UPDATE ON sessions TO aparte_service;
 
+-- Offers of new devices to be linked, for two minutes; gone with the session that made them. Owned by the slice linking.
+CREATE TABLE link_offers (
+  offer_id uuid NOT NULL,  -- Made by the new device, which shows it.
+  account_id uuid NOT NULL,  -- Whose list it wants to be on.
+  device_id uuid NOT NULL,  -- The new device.
+  session_id uuid NOT NULL,  -- Its login, which can do nothing else.
+  ip text,  -- Where it asked from, for the eyes of its owner.
+  offer bytea NOT NULL,  -- Identity, registration id, device and ML-KEM key.
+  answer bytea,  -- What a listed device answered, once; only the new device can use it.
+  answered_by uuid,  -- Which device that is; it alone may admit.
+  container bytea,  -- What is for the new device, sealed; there once it was admitted.
+  list_version bigint,  -- The version of the list that names it first.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When.
+  expires_at timestamptz NOT NULL,  -- Two minutes later; ten after the admission.
+  CONSTRAINT link_offers_pkey PRIMARY KEY (offer_id),
+  CONSTRAINT link_offers_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT link_offers_answered_by_fkey FOREIGN KEY (answered_by) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT link_offers_device_id_fkey FOREIGN KEY (device_id) REFERENCES devices(device_id) ON DELETE CASCADE,
+  CONSTRAINT link_offers_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(session_id) ON DELETE CASCADE,
+  CONSTRAINT link_offers_admitted_check CHECK ((((container IS NULL) = (list_version IS NULL)) AND ((container IS NULL) OR (answer IS NOT NULL)))),
+  CONSTRAINT link_offers_answer_check CHECK ((length(answer) = 1169)),
+  CONSTRAINT link_offers_answered_check CHECK (((answer IS NULL) = (answered_by IS NULL))),
+  CONSTRAINT link_offers_container_check CHECK (((length(container) >= 1) AND (length(container) <= 262144))),
+  CONSTRAINT link_offers_offer_check CHECK ((length(offer) = 1237))
+);
+CREATE INDEX link_offers_account_id_idx ON link_offers USING btree (account_id);
+CREATE INDEX link_offers_answered_by_idx ON link_offers USING btree (answered_by);
+CREATE INDEX link_offers_device_id_idx ON link_offers USING btree (device_id);
+CREATE INDEX link_offers_expires_at_idx ON link_offers USING btree (expires_at);
+CREATE INDEX link_offers_session_id_idx ON link_offers USING btree (session_id);
+GRANT DELETE, INSERT, SELECT, UPDATE ON link_offers TO aparte_service;
+
 -- Address books: needs nobody's consent. Owned by the slice contacts.
 CREATE TABLE contacts (
   owner_id uuid NOT NULL,  -- Whose book.

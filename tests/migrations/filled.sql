@@ -22,6 +22,10 @@ INSERT INTO one_time_prekeys (device_id, is_kem, key_id, key)
   SELECT device_id, false, 3, decode(repeat('05', 33), 'hex') FROM devices;
 INSERT INTO device_envelopes (device_id, id, account_id, sender_device_id, payload_id, type, body)
   SELECT device_id, id_now(now()), account_id, device_id, gen_random_uuid(), 2, 'sealed' FROM devices;
+INSERT INTO link_offers (offer_id, account_id, device_id, session_id, ip, offer, expires_at)
+  SELECT gen_random_uuid(), account_id, device_id, session_id, '192.0.2.7', decode(repeat('00', 1237), 'hex'),
+         now() + interval '2 minutes'
+    FROM sessions;
 INSERT INTO contacts (owner_id, contact_id, nickname)
   VALUES ('a0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002', 'B.');
 INSERT INTO blocks (blocker_id, blocked_id)

@@ -1,6 +1,9 @@
 -- Linking: what a new device offers, what a listed one answers, and what that one leaves for it.
 
 -- migrate:up
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
 -- Gone with the session that made it; `container` is there once the device was admitted, with the version that lists it.
 CREATE TABLE link_offers (
   offer_id uuid PRIMARY KEY,
