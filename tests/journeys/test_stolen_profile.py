@@ -5,11 +5,8 @@ The thief has everything: the copied store with its key, and every envelope that
 
 import os
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from aparte.client.profiles import Folder
 from aparte.e2ee import session
@@ -20,8 +17,7 @@ from aparte.e2ee.messages import FirstMessage
 from aparte.e2ee.prekeys import Prekeys
 from aparte.e2ee.session import Parties, SessionRecord
 from aparte.wire.sealed import Envelope
-from tests.support.malice import Malice, malicious
-from tests.support.server import Aparte
+from tests.support.malice import Malice
 from tests.support.talk import Talker, company
 
 
@@ -64,13 +60,6 @@ class Thief:
             except E2eeError:
                 continue
         return False
-
-
-@pytest.fixture
-async def evil(server: Aparte) -> AsyncIterator[Malice]:
-    """A server that keeps everything it has seen."""
-    async with malicious(server.url) as here:
-        yield here
 
 
 def envelopes(evil: Malice, sender: Talker, reader: Talker) -> list[Envelope]:

@@ -98,6 +98,10 @@ class Rule:
         """Payloads on their way to a device."""
         return page
 
+    def answer(self, asker: DeviceId, path: str, answer: Any) -> Any:
+        """Any other answer, as JSON."""
+        return answer
+
     def new_payloads(self, sender: DeviceId, wanted: NewPayloads) -> NewPayloads:
         """Payloads on their way to the server; raise Refused to keep them."""
         return wanted
@@ -200,7 +204,7 @@ class Malice:
         elif path.startswith("/conversations/") and path.count("/") == 2 and request.method == "GET":
             wanted, change = Conversation, lambda rule, value: rule.conversation(asker, value)
         else:
-            return answer
+            wanted, change = Any, lambda rule, value: rule.answer(asker, path, value)
         try:
             value = msgspec.json.decode(answer, type=wanted)
         except msgspec.ValidationError:

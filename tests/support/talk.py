@@ -139,14 +139,19 @@ class Company:
         """Another device of somebody, with the help of one that is there."""
         place, doors = self.place(f"{old.username}-{uuid4().hex[:4]}"), AsyncExitStack()
         shown: asyncio.Queue[Offered | CodeShown] = asyncio.Queue()
-        helping = asyncio.create_task(approve(old, shown))
         linking = Client.link(place, Credentials(old.username, PASSWORD), shown.put_nowait)
+        entering = asyncio.create_task(doors.enter_async_context(linking))
+        approving = asyncio.create_task(approve(old, shown))
         try:
-            client = await doors.enter_async_context(linking)
+            await asyncio.wait((entering, approving), return_when=asyncio.FIRST_EXCEPTION)
+            if approving.done():
+                approving.result()
+            client = await entering
+            await approving
         finally:
-            if not helping.done():
-                helping.cancel()
-            await asyncio.gather(helping, return_exceptions=True)
+            for task in (entering, approving):
+                task.cancel()
+            await asyncio.gather(entering, approving, return_exceptions=True)
         return await self._settle(client, place, old.username, doors)
 
     async def _settle(self, client: Client, place: Place, username: str, doors: AsyncExitStack) -> Talker:
