@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from aparte.bench import catchup, history, idle, machine, room, store
+from aparte.bench import catchup, direct, history, idle, machine, room, store
 from aparte.bench.load import Drive
 from aparte.bench.processes import Groups
 from aparte.bench.report import Section
@@ -55,6 +55,17 @@ async def test_pairs_count_what_postgresql_holds(measured: Server, encoding: Enc
     assert section.figure("server_memory") > 1
     assert section.figure("postgres_memory") > 1
     assert section.figure("wal_bytes_per_message") > 400
+
+
+async def test_direct_conversations_count_what_postgresql_holds(measured: Server) -> None:
+    before = await messages_in(measured)
+    [section] = await direct.run(measured, direct.Options(devices=6, drive=replace(DRIVE, window=1)))
+    assert are_numbers([section])
+    assert section.figure("undelivered") == 0
+    assert section.figure("refused_or_closed") == 0
+    assert section.figure("messages_in_all") == await messages_in(measured) - before
+    assert section.figure("messages_per_second") > 0
+    assert section.figure("table_message_key_sets_bytes_per_message") > 300
 
 
 async def test_a_room_of_many_counts_every_delivery_and_is_compared_with_the_floor(measured: Server) -> None:

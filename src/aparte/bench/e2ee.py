@@ -13,16 +13,19 @@ from typing import NamedTuple, TypeVar
 
 import typer
 
-from aparte.e2ee import fingerprint, group, prekeys, session
+from aparte.e2ee import entry, fingerprint, group, payload, prekeys, session
 from aparte.e2ee.bundle import Bundle
 from aparte.e2ee.devices import Address, OwnDevice, PeerDevice
+from aparte.e2ee.entry import Head
 from aparte.e2ee.group import Distribution, SenderKeyMessage
 from aparte.e2ee.keys import KeyPair
 from aparte.e2ee.messages import FirstMessage
 from aparte.e2ee.prekeys import Prekeys
+from aparte.e2ee.primitives import sha256
 from aparte.e2ee.session import Parties, SessionRecord
 
 PLAINTEXT_BYTES = 100
+OTHER_DEVICES = 5
 _NOW = 1_800_000_000_000
 
 Result = TypeVar("Result")
@@ -75,6 +78,7 @@ def run(rounds: int = 500) -> None:
         _set_up(watch, alice, bob)
     _ping_pong(watch, alice, bob, rounds)
     _one_way(watch, alice, bob, rounds)
+    _one_to_many(watch, alice, rounds)
     _group(watch, rounds)
     _safety_number(watch, alice, bob)
     watch.print()
@@ -114,6 +118,34 @@ def _one_way(watch: Stopwatch, alice: Device, bob: Device, rounds: int) -> None:
     for _ in range(rounds):
         ours, body = _encrypt(watch, "one way: encrypt", ours)
         theirs = _decrypt(watch, "one way: decrypt", theirs, body)
+
+
+def _one_to_many(watch: Stopwatch, alice: Device, rounds: int) -> None:
+    """An entry as a client sends it: sealed once, its key and hash in the session with each other device.
+
+    The sessions are read from bytes and written to bytes, as a client keeps them; the disk is not counted.
+    """
+    others = [_set_up(Stopwatch(), alice, Device.create(2 + n))[0].serialize() for n in range(OTHER_DEVICES)]
+    head = Head(
+        kind=1,
+        conversation=uuid.uuid4().bytes,
+        account=alice.own.address.account,
+        device=uuid.uuid4().bytes,
+        epoch=1,
+        roster=bytes(32),
+        counter=1,
+        client_id=uuid.uuid4().bytes,
+    )
+    for _ in range(rounds):
+        others = watch.time(f"one message to {OTHER_DEVICES} devices", lambda: _send(head, others))  # noqa: B023
+
+
+def _send(head: Head, others: list[bytes]) -> list[bytes]:
+    key = secrets.token_bytes(entry.KEY_BYTES)
+    sealed = entry.seal(head, bytes(PLAINTEXT_BYTES), key)
+    plaintext = payload.encode(payload.Keys(((key, entry.entry_hash(head, sha256(sealed))),)))
+    records = [SessionRecord.deserialize(data) for data in others]
+    return [session.encrypt(record, plaintext, secrets.token_bytes).record.serialize() for record in records]
 
 
 def _encrypt(watch: Stopwatch, name: str, record: SessionRecord) -> tuple[SessionRecord, bytes]:
