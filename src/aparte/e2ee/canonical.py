@@ -1,7 +1,7 @@
 """MessagePack in its one form: maps with text keys that every implementation reads alike, or not at all.
 
 Whatever would be written again with other bytes is refused: long forms, a key that comes twice, floats, extensions.
-So two readers never see two contents in the same bytes. Source: docs/protocol/e2ee.md, 3.2.
+So two readers never see two contents in the same bytes. Source: docs/protocol/e2ee.md, 3.1.
 """
 
 from functools import cache

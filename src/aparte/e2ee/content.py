@@ -2,7 +2,7 @@
 
 Writer and readers hold to the same limits, so nothing leaves that would be refused. Whatever asks for more than this
 version knows is a `NeedsNewer`: the entry is kept and shown as one that needs a newer Aparté, never dropped or half
-shown. Source: docs/protocol/e2ee.md, 3.2.
+shown. Source: docs/protocol/e2ee.md, 3.1.
 """
 
 from typing import Annotated, Literal

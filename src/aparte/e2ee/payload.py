@@ -2,7 +2,7 @@
 
 They carry the content keys of entries, ask for keys, tell one's own devices what is new about the account, and pass
 signed lists on. A first byte that we do not know is no error: a later version may send it. Source:
-docs/protocol/e2ee.md, 3.3.
+docs/protocol/e2ee.md, 3.2.
 """
 
 from collections.abc import Callable
