@@ -3,7 +3,6 @@
 Nothing secret leaves before the person has typed the digits that the new device shows, and there is one try.
 """
 
-import hmac
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,15 +17,13 @@ from aparte.e2ee import device_list
 from aparte.e2ee import linking as protocol
 from aparte.e2ee.device_list import DeviceList, ListedDevice, Signed
 from aparte.e2ee.errors import E2eeError
-from aparte.e2ee.keys import PublicKey
-from aparte.e2ee.primitives import sha256
+from aparte.e2ee.linking import Invitation, Link, Welcome
 from aparte.wire.ids import OfferId
 from aparte.wire.keys import SignedList
 from aparte.wire.linking import Admission, Offer, OfferAnswer
 
 TRIES = 3
 """How often an admission is signed anew because the list has changed meanwhile."""
-_IDENTITY_END, _REGISTRATION_END, _DEVICE_END = 33, 37, 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Applicant:
     device_name: str
     ip: str | None
     created_at: datetime
-    invitation: "protocol.Invitation" = field(repr=False)
+    invitation: Invitation = field(repr=False)
     offer: Offer = field(repr=False)
 
 
@@ -45,7 +42,7 @@ class Answered:
     """An offer that was answered; the new device shows the code now."""
 
     applicant: Applicant
-    link: "protocol.Link" = field(repr=False)
+    link: Link = field(repr=False)
 
 
 async def look_at(session: Session, text: str) -> Applicant:
@@ -55,8 +52,10 @@ async def look_at(session: Session, text: str) -> Applicant:
     except E2eeError:
         raise KeyRefused("bad_offer") from None
     offer = await api.look_at_offer(session, OfferId(UUID(bytes=invitation.id)))
-    if sha256(offer.offer) != invitation.offer_hash:
-        raise KeyRefused("bad_offer")
+    try:
+        protocol.read_offer(invitation, offer.offer)
+    except E2eeError:
+        raise KeyRefused("bad_offer") from None
     return Applicant(offer.device_name, offer.ip, offer.created_at, invitation, offer)
 
 
@@ -85,10 +84,11 @@ async def admit(session: Session, answered: Answered, code: str) -> None:
     Raises KeyRefused `link_code_wrong`, ClientError `offer_gone`, `too_many_devices` …
     """
     offer = answered.applicant.offer
-    if not hmac.compare_digest(code.strip().encode(), answered.link.code.encode()):
+    if not answered.link.is_code(code):
         with suppress(ClientError):
             await api.drop_offer(session, offer.id)
         raise KeyRefused("link_code_wrong")
+    account = session.profile.account
     for attempt in range(TRIES):
         admission, signed = _admission(session, answered)
         try:
@@ -96,23 +96,17 @@ async def admit(session: Session, answered: Answered, code: str) -> None:
         except ClientError as error:
             if error.code != "stale_list" or attempt == TRIES - 1:
                 raise
-            await pins.refresh(session, [session.profile.account])
+            await pins.refresh(session, [account])
             continue
         with session.store.transaction(durable=True) as tx:
-            pins.take(tx, session.profile.account, [signed], own.now_ms(), is_ours=True)
+            pins.take(tx, account, [signed], own.now_ms(), is_ours=True)
         return
 
 
-def offered_device(offer: bytes, number: int) -> ListedDevice:
-    """Read the device off its offer, as a list names it."""
-    identity = PublicKey.deserialize(offer[:_IDENTITY_END])
-    registration_id = int.from_bytes(offer[_IDENTITY_END:_REGISTRATION_END], "big")
-    return ListedDevice(number, offer[_REGISTRATION_END:_DEVICE_END], registration_id, identity)
-
-
-def with_device(known: DeviceList, offer: bytes) -> DeviceList:
+def with_device(known: DeviceList, applicant: Applicant) -> DeviceList:
     """Give the list's next version, with the device of an offer."""
-    device = offered_device(offer, device_list.next_number(known))
+    offer = protocol.read_offer(applicant.invitation, applicant.offer.offer)
+    device = ListedDevice(device_list.next_number(known), offer.device, offer.registration_id, offer.identity)
     devices = tuple(sorted((*known.devices, device), key=lambda listed: listed.number))
     return replace(known, version=known.version + 1, previous=known.hash, devices=devices)
 
@@ -126,8 +120,8 @@ def _admission(session: Session, answered: Answered) -> tuple[Admission, SignedL
     if pin is None:
         raise KeyRefused("keys_needed")
     key = own.signing_key(mine, pin.list)
-    made: Signed = device_list.sign(with_device(pin.list, answered.applicant.offer.offer), key, secrets.token_bytes)
-    welcome = protocol.Welcome(account_private=key.private, signed=made, pins=people)
+    made: Signed = device_list.sign(with_device(pin.list, answered.applicant), key, secrets.token_bytes)
+    welcome = Welcome(account_private=key.private, signed=made, pins=people)
     container = protocol.welcome(answered.link.box, welcome, secrets.token_bytes)
     signed = SignedList(made.list, made.signature)
     return Admission(signed, container), signed

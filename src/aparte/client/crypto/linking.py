@@ -24,7 +24,8 @@ from aparte.client.store.own_keys import OwnKeysRow
 from aparte.client.store.profile import ProfileRow
 from aparte.e2ee import linking as protocol
 from aparte.e2ee.device_list import DeviceList
-from aparte.e2ee.errors import E2eeError
+from aparte.e2ee.errors import E2eeError, InvalidKey
+from aparte.e2ee.linking import Beginning, Welcome
 from aparte.wire.accounts import Tokens
 from aparte.wire.ids import AccountId, DeviceId, OfferId
 from aparte.wire.keys import SignedList
@@ -112,6 +113,8 @@ async def be_admitted(session: Session, tokens: Tokens, username: str, tell: Tel
             await _wait_and_keep(session, tokens, (offer, made), mine, lambda code: tell(CodeShown(username, code)))
     except TimeoutError:
         raise ClientError("link_over") from None
+    except InvalidKey:
+        raise KeyRefused("key_mismatch") from None
     except E2eeError:
         raise KeyRefused("bad_offer") from None
 
@@ -128,30 +131,17 @@ async def device_keys(session: Session, account: AccountId, device: DeviceId) ->
     return made
 
 
-def checked(link: "protocol.Link", welcome: "protocol.Welcome", mine: Own) -> tuple[DeviceList, SignedList]:
-    """Read the list of a welcome. Raises KeyRefused unless it is the answered account's, signed, and names this device.
+def keep(session: Session, tokens: Tokens, given: tuple[DeviceList, Welcome], mine: Own) -> None:
+    """Keep what makes this device one of the account's, all or nothing.
 
-    The newest version alone is checked: whoever holds the account key has handed it over.
+    Of the list the newest version alone is checked: whoever holds the account key has handed it over.
     """
-    signed = SignedList(welcome.signed.list, welcome.signed.signature, welcome.signed.previous_signature)
-    known = DeviceList.deserialize(signed.list)
-    known.account_key.verify(signed.list, signed.signature)
-    if (known.account, known.account_key) != (link.account, link.account_key):
-        raise KeyRefused("key_mismatch")
-    listed = known.find(mine.device.bytes)
-    if listed is None or listed != own.as_listed(mine, listed.number):
-        raise KeyRefused("device_not_listed")
-    return known, signed
-
-
-def keep(session: Session, tokens: Tokens, given: "tuple[protocol.Link, protocol.Welcome]", mine: Own) -> None:
-    """Keep what makes this device one of the account's, all or nothing."""
-    link, welcome = given
-    known, signed = checked(link, welcome, mine)
+    known, welcome = given
     listed = known.find(mine.device.bytes)
     if listed is None:
         raise KeyRefused("device_not_listed")
     now = own.now_ms()
+    signed = SignedList(welcome.signed.list, welcome.signed.signature, welcome.signed.previous_signature)
     with session.store.transaction(durable=True) as tx:
         own_keys.update_listed(tx, mine.account, listed.number, welcome.account_private)
         own_keys.update_uploaded(tx, mine.prekeys.next_id, now)
@@ -169,7 +159,7 @@ def known_people(session: Session) -> list[AccountId]:
 async def _wait_and_keep(
     session: Session,
     tokens: Tokens,
-    made: "tuple[OfferId, protocol.Beginning]",
+    made: tuple[OfferId, Beginning],
     mine: Own,
     tell_code: Callable[[str], None],
 ) -> None:
@@ -182,9 +172,10 @@ async def _wait_and_keep(
         raise KeyRefused("key_mismatch")
     tell_code(link.code)
     state = await _until(session, tokens, offer, "admitted")
-    if state.container is None or state.answer is None:
+    if state.container is None:
         raise ClientError("unexpected_answer", "an admission without its container")
-    keep(session, tokens, (link, protocol.open_welcome(link.box, state.container)), mine)
+    welcome = protocol.open_welcome(link.box, state.container)
+    keep(session, tokens, (protocol.check_welcome(offered, link, welcome), welcome), mine)
     try:
         await api.drop_offer(session, offer, tokens.access_token)
     except ClientError:

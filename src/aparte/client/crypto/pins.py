@@ -72,6 +72,7 @@ def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *
     KeyRefused `bad_list`, `list_forked` or `key_mismatch`; the evidence and the notice are in the transaction, so
     catch it inside. `is_ours`: this device signed them itself, so there is nothing to tell.
     """
+    quiet = is_ours or rows.select_pin(tx, account) is None
     for signed in versions:
         row = rows.select_pin(tx, account)
         version = version_of(signed)
@@ -82,7 +83,7 @@ def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *
             continue
         if version > (row.version if row else 0) + 1 or (row is not None and not row.list):
             return False
-        _take_next(tx, account, row, signed, now, is_ours=is_ours)
+        _take_next(tx, account, row, signed, now, quiet=quiet)
     return True
 
 
@@ -162,7 +163,7 @@ def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedLis
     new = row_of(account, succession.list, signed, now)
     changed_at = now if changed and row.verified_key is not None else row.changed_at
     rows.upsert_pin(tx, replace(new, verified_key=row.verified_key, changed_at=changed_at, dormant=row.dormant))
-    if not is_ours:
+    if not quiet:
         _tell(tx, known, succession.list, succession.change, now)
     if is_mine and mine is not None:
         _own_list_changed(tx, mine.device, succession.list, changed=changed)
