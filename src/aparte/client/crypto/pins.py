@@ -144,7 +144,7 @@ def _take_served(tx: Tx, answer: ListsOf, older: Sequence[SignedList], now: int)
     rows.update_asked(tx, answer.account, now, dormant)
 
 
-def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedList, now: int, *, is_ours: bool) -> None:
+def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedList, now: int, *, quiet: bool) -> None:
     data = Signed(signed.list, signed.signature, signed.previous_signature)
     try:
         if row is None:
