@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,10 +21,9 @@ from aparte.server.keys import actions
 from aparte.server.kit.db import Database
 from aparte.wire.accounts import Register
 from aparte.wire.errors import Refusal
-from aparte.wire.keys import AccountKeys, OneTimePrekey
+from aparte.wire.keys import AccountKeys, KemPrekey, OneTimePrekey
 
 Admin = Any
-SIGNATURE = bytes(64)
 
 
 @pytest.fixture
@@ -37,81 +37,62 @@ async def code_of(here: Gate, given: Register) -> str:
     return refused.value.code
 
 
-def with_prekeys(given: AccountKeys, **fields: Any) -> AccountKeys:
-    return replace(given, prekeys=replace(given.prekeys, **fields))
+def listing(given: Register, *devices: UUID, account: UUID | None = None) -> AccountKeys:
+    """The keys of a registration with another list."""
+    return replace(given.keys, devices=keys.first_list(account or given.account_id, *devices))
 
 
-def bent(given: AccountKeys, what: str, person: Register) -> AccountKeys:
-    """Keys that are right but for one thing."""
-    signed, kem, other = given.prekeys.signed, given.prekeys.last_resort, keys.fresh(2, one_time_kem=1)
-    assert signed
-    assert kem
-    account, device = person.account_id, person.device.device_id
-    match what:
-        case "the list is another account's":
-            return replace(given, devices=keys.first_list(uuid4(), device))
-        case "the list names another device":
-            return replace(given, devices=keys.first_list(account, uuid4()))
-        case "the list names one more device":
-            return replace(given, devices=keys.first_list(account, device, uuid4()))
-        case "the list names nobody":
-            return replace(given, devices=keys.first_list(account))
-        case "the list is a second version":
-            return replace(given, devices=keys.without(keys.first_list(account, device, uuid4()), uuid4()))
-        case "the list is signed by nobody":
-            return replace(given, devices=replace(given.devices, signature=SIGNATURE))
-        case "the list is signed by a key before it":
-            return replace(given, devices=replace(given.devices, previous_signature=given.devices.signature))
-        case "there is no signed prekey":
-            return with_prekeys(given, signed=None)
-        case "there is no last-resort prekey":
-            return with_prekeys(given, last_resort=None)
-        case "the signed prekey is signed by another identity":
-            return with_prekeys(given, signed=other.signed)
-        case "the last-resort prekey is signed by another identity":
-            return with_prekeys(given, last_resort=other.last_resort)
-        case "a one-time prekey is signed by another identity":
-            return with_prekeys(given, one_time_kem=other.one_time_kem)
-        case "a one-time prekey has a low order":
-            return with_prekeys(given, one_time=[OneTimePrekey(1, b"\5" + bytes(32))])
-        case "a Kyber prekey is of another type":
-            return with_prekeys(given, last_resort=replace(kem, key=b"\x0a" + kem.key[1:]))
-        case "a Kyber prekey is not reduced":
-            return with_prekeys(given, last_resort=replace(kem, key=b"\x08" + b"\xff" * 1568))
-        case "two one-time prekeys have one id":
-            twice = keys.fresh(one_time=1).one_time * 2
-            return with_prekeys(given, one_time=twice)
-    raise ValueError(what)
+def sealed(given: Register, **fields: Any) -> AccountKeys:
+    """The keys of a registration with the list signed otherwise."""
+    return replace(given.keys, devices=replace(given.keys.devices, **fields))
 
 
-BAD_LISTS = [
-    "the list is another account's",
-    "the list names another device",
-    "the list names one more device",
-    "the list names nobody",
-    "the list is a second version",
-    "the list is signed by nobody",
-    "the list is signed by a key before it",
-]
-BAD_PREKEYS = [
-    "there is no signed prekey",
-    "there is no last-resort prekey",
-    "the signed prekey is signed by another identity",
-    "the last-resort prekey is signed by another identity",
-    "a one-time prekey is signed by another identity",
-    "a one-time prekey has a low order",
-    "a Kyber prekey is of another type",
-    "a Kyber prekey is not reduced",
-    "two one-time prekeys have one id",
-]
+def having(given: Register, **fields: Any) -> AccountKeys:
+    """The keys of a registration with other prekeys."""
+    return replace(given.keys, prekeys=replace(given.keys.prekeys, **fields))
 
 
-@pytest.mark.parametrize(
-    ("what", "code"), [*((what, "bad_list") for what in BAD_LISTS), *((what, "bad_prekeys") for what in BAD_PREKEYS)]
-)
-async def test_bad_keys_make_no_account(here: Gate, admin: Admin, what: str, code: str) -> None:
+def kem(key: bytes) -> KemPrekey:
+    """A Kyber prekey of these bytes that the right identity signed."""
+    return KemPrekey(1, key, keys.identity(1).sign(key, os.urandom))
+
+
+def second(given: Register) -> AccountKeys:
+    """The second version of a list, where the first belongs."""
+    gone = uuid4()
+    both = keys.first_list(given.account_id, given.device.device_id, gone)
+    return replace(given.keys, devices=keys.without(both, gone))
+
+
+BAD_LISTS: dict[str, Callable[[Register], AccountKeys]] = {
+    "another account's": lambda given: listing(given, given.device.device_id, account=uuid4()),
+    "of another device": lambda given: listing(given, uuid4()),
+    "of two devices": lambda given: listing(given, given.device.device_id, uuid4()),
+    "of no device": listing,
+    "a second version": second,
+    "signed by nobody": lambda given: sealed(given, signature=bytes(64)),
+    "signed by a key before": lambda given: sealed(given, previous_signature=given.keys.devices.signature),
+}
+FOREIGN = keys.fresh(2, one_time_kem=1)
+BAD_PREKEYS: dict[str, Callable[[Register], AccountKeys]] = {
+    "no signed prekey": lambda given: having(given, signed=None),
+    "no last resort": lambda given: having(given, last_resort=None),
+    "a foreign signed prekey": lambda given: having(given, signed=FOREIGN.signed),
+    "a foreign last resort": lambda given: having(given, last_resort=FOREIGN.last_resort),
+    "a foreign one-time prekey": lambda given: having(given, one_time_kem=FOREIGN.one_time_kem),
+    "a low order": lambda given: having(given, one_time=[OneTimePrekey(1, b"\5" + bytes(32))]),
+    "an ML-KEM type byte": lambda given: having(given, last_resort=kem(b"\x0a" + bytes(1568))),
+    "a Kyber key not reduced": lambda given: having(given, last_resort=kem(b"\x08" + b"\xff" * 1568)),
+    "an id twice": lambda given: having(given, one_time=keys.fresh(one_time=1).one_time * 2),
+}
+
+
+@pytest.mark.parametrize("what", [*BAD_LISTS, *BAD_PREKEYS])
+async def test_bad_keys_make_no_account(here: Gate, admin: Admin, what: str) -> None:
     person = new_person("alice")
-    assert await code_of(here, replace(person, keys=bent(person.keys, what, person))) == code
+    code = "bad_list" if what in BAD_LISTS else "bad_prekeys"
+    bad = (BAD_LISTS | BAD_PREKEYS)[what](person)
+    assert await code_of(here, replace(person, keys=bad)) == code
     for table in ("accounts", "devices", "device_lists", "device_prekeys", "sessions"):
         assert await admin.fetchval(f"SELECT count(*) FROM {table}") == 0, table  # noqa: S608 - names of this line
     assert (await authentication.register(here, person, HOME)).standing == "listed"

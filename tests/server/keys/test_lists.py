@@ -59,7 +59,9 @@ async def listed(admin: Admin) -> set[UUID]:
     return {row["device_id"] for row in await admin.fetch("SELECT device_id FROM devices WHERE is_listed")}
 
 
-async def test_a_version_follows_and_the_devices_follow_it(here: Gate, alice: Caller, db: Database, admin: Admin) -> None:
+async def test_a_version_follows_and_the_devices_follow_it(
+    here: Gate, alice: Caller, db: Database, admin: Admin
+) -> None:
     phone = await log_in(here, "alice")
     assert phone.standing == "unlisted"
     assert await store(db, alice, keys.with_device(await newest(db, alice), phone.device_id)) == "same"
