@@ -26,18 +26,30 @@ class Coverage:
         """Ask this database."""
         self._db = db
         self._known: OrderedDict[_Key, tuple[float, Covering]] = OrderedDict()
+        self._asking: dict[_Key, asyncio.Lock] = {}
 
     async def of(self, conversation: ConversationId, epoch: int, roster: bytes) -> Covering | None:
         """Tell who must be covered in an epoch; None if it is not the conversation's present one."""
         key = (conversation, epoch, roster)
-        now = asyncio.get_running_loop().time()
-        until, known = self._known.get(key, (now, None))
-        if known is not None and now < until:
-            return known
-        found = await self._ask(conversation, epoch, roster)
+        known = self._fresh(key)
+        if known is None or key in self._asking:
+            # One asks, the others wait in their order: entries of one device must not overtake each other here.
+            lock = self._asking.setdefault(key, asyncio.Lock())
+            async with lock:
+                known = self._fresh(key) or await self._learn(key)
+            if not lock.locked():
+                self._asking.pop(key, None)
+        return known
+
+    def _fresh(self, key: _Key) -> Covering | None:
+        until, known = self._known.get(key, (0.0, None))
+        return known if asyncio.get_running_loop().time() < until else None
+
+    async def _learn(self, key: _Key) -> Covering | None:
+        found = await self._ask(*key)
         if found is not None:
             self._known.pop(key, None)
-            self._known[key] = (now + SECONDS, found)
+            self._known[key] = (asyncio.get_running_loop().time() + SECONDS, found)
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return found
