@@ -21,6 +21,7 @@ from tests.support.lies import (
     InPlaceOf,
     NoPayloads,
     Stale,
+    Swapped,
     Watching,
     Without,
     flipped,
@@ -98,7 +99,7 @@ async def test_an_entry_in_the_name_of_somebody_else_is_refused(talk: Talk) -> N
     rule = Altered(talk.bob, lambda e: change(e, account=talk.bob.account, device=talk.bob.device))
     with talk.evil.doing(rule):
         await talk.say("did bob say this?")
-        await talk.is_refused("wrong_sender", "bad_entry")
+        await talk.is_refused("wrong_sender", "bad_entry", "entry_forked")
     assert "did bob say this?" not in talk.bob.texts()
     await talk.goes_on()
 
@@ -143,19 +144,27 @@ async def test_an_entry_that_is_left_out_leaves_a_gap_that_is_told(talk: Talk) -
     assert "left out" not in talk.bob.texts()
 
 
-async def swapped(talk: Talk, reader: Talker, say: list[tuple[Talker, Talker, str]]) -> None:
-    """Let things be said while a device is away, and show it the last two in the other order."""
-    await reader.leave()
-    watching = Watching(talk.alice)
-    talk.evil.rules.append(watching)
-    for who, whom, text in say:
-        await who.client.send(whom.name, text)
-        await talk.alice.comes(lambda: len(watching.found) >= 1)
-    await talk.alice.comes(lambda: len(watching.found) >= len(say))
-    talk.evil.rules.remove(watching)
-    one, two = sorted(watching.found)[-2:]
-    talk.evil.rules.append(InPlaceOf(reader, {one: watching.found[two], two: watching.found[one]}))
-    await reader.come_back()
+async def test_two_entries_of_one_device_that_changed_places_are_noticed(talk: Talk) -> None:
+    await talk.bob.leave()
+    await talk.say("one")
+    await talk.say("two")
+    with talk.evil.doing(Swapped(talk.bob)):
+        await talk.bob.come_back()
+        await talk.is_refused("gap", "entry_forked", "reordered")
+    await talk.goes_on()
+
+
+async def test_an_answer_before_its_question_is_refused(talk: Talk) -> None:
+    phone = await talk.people.link(talk.alice)
+    await phone.leave()
+    await talk.say("a question")
+    await talk.bob.hears("a question")
+    await talk.bob.client.send(talk.alice.name, "an answer")
+    await talk.alice.hears("an answer")
+    with talk.evil.doing(Swapped(phone)):
+        await phone.come_back()
+        await phone.comes(lambda: "reordered" in phone.refused())
+    assert "an answer" not in phone.texts()
 
 
 async def test_an_entry_again_at_another_place_is_a_replay(talk: Talk) -> None:

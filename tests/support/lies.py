@@ -146,6 +146,25 @@ class InPlaceOf(Rule):
         return shown
 
 
+class Swapped(Rule):
+    """Shows a device the last two sealed entries of a page in each other's place."""
+
+    def __init__(self, reader: Talker) -> None:
+        """Change the places for one device."""
+        self.reader = reader.device
+        self.places: tuple[Entry, Entry] | None = None
+
+    def entries(self, reader: DeviceId, conversation: ConversationId, entries: list[Entry]) -> list[Entry]:
+        """Change them."""
+        of_people = [entry for entry in entries if entry.sealed]
+        if reader != self.reader or (self.places is None and len(of_people) < 2):
+            return entries
+        one, two = self.places = self.places or (of_people[-2], of_people[-1])
+        self.done += 1
+        other = {one.id: two, two.id: one}
+        return [change(other.get(e.id, e), seq=e.seq, id=e.id, at=e.at) for e in entries]
+
+
 class Watching(Rule):
     """Keeps what a device gets, as an honest server would show it."""
 
