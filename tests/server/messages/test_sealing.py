@@ -50,9 +50,8 @@ async def stored(admin: Admin, conversation: Any) -> list[tuple[int, int]]:
 async def test_entries_take_positions_and_continue_their_devices_chain(
     admin: Admin, sealing: Sealing, two: Pair
 ) -> None:
-    sent = []
-    for sealer in (two.a, two.b, two.a, two.b, two.b):
-        sent.append(await sealing.seal(sealer.caller, two.conversation, sealer.seal()))
+    order = (two.a, two.b, two.a, two.b, two.b)
+    sent = [await sealing.seal(sealer.caller, two.conversation, sealer.seal()) for sealer in order]
     assert [s.seq for s in sent] == [1, 2, 3, 4, 5]
     assert await stored(admin, two.conversation) == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)]
     rows = await admin.fetch("SELECT device_id, counter, hash FROM chains")
@@ -210,7 +209,7 @@ async def test_a_repeat_that_waited_for_its_first_finds_it(
 async def waits_for_a_lock(admin: Admin, count: int = 1) -> None:
     """Until so many connections wait for what somebody holds."""
     async with asyncio.timeout(10):
-        while count > await admin.fetchval(
+        while count > await admin.fetchval(  # noqa: ASYNC110 - PostgreSQL tells nobody when somebody waits
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         ):
             await asyncio.sleep(0.01)
