@@ -207,7 +207,8 @@ async def test_a_stolen_device_is_taken_off_under_a_new_account_key(newcomer: Ne
         assert after.digits != before.digits
         assert {notice.code for notice in await bob.keys.notices()} == {"key_changed", "device_removed"}
         with session_of(ann).store.reading() as tx:
-            mine, pin = own.load(tx), pins.pinned(tx, (await ann.who_am_i()).id)
+            mine = own.load(tx)
+            pin = pins.pinned(tx, mine.account)
         assert pin is not None
         assert own.signing_key(mine, pin.list) == mine.account_key
     with pytest.raises(KeyRefused) as gone:

@@ -231,7 +231,7 @@ def test_a_rotation_of_this_device_takes_its_key_into_use(store: Store, me: Owne
         row = own_keys.select_own_keys(tx)
     assert keys.account_key == fresh
     assert row is not None
-    assert row.next_account_private is None
+    assert own.is_untold(row)
 
 
 def test_the_account_key_another_device_passes_on_counts_only_if_the_list_names_it(store: Store, me: Owner) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from aparte.client.api import accounts, messages
 from aparte.client.api.conversations import Rooms
 from aparte.client.crypto.linking import CodeShown, Offered
-from aparte.client.crypto.own import look_after
+from aparte.client.crypto.upkeep import look_after
 from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
 from aparte.client.identity import Identity

@@ -27,8 +27,6 @@ from aparte.wire.keys import PrekeyStock
 DAY_SECONDS = 86_400
 LOW = 50
 """Fewer one-time prekeys than this are kept here: some were used, so the server's stock is worth a look."""
-AGAIN_SECONDS = 300
-"""How long upkeep waits after it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +98,20 @@ def signing_key(own: Own, known: DeviceList) -> KeyPair:
 
 
 def promote(tx: Tx, account_key: bytes) -> None:
-    """Use the account key that comes next, if it is the one that the account's newest list names."""
+    """Use the account key that comes next, if it is the one that the account's newest list names.
+
+    It stays marked as next until one's other devices have been told (`is_untold`).
+    """
     row = own_keys.select_own_keys(tx)
     if row is None or row.next_account_private is None:
         return
     if KeyPair.from_private(row.next_account_private).public.serialize() == account_key:
-        own_keys.update_account_key(tx, row.next_account_private)
+        own_keys.update_promoted(tx)
+
+
+def is_untold(row: OwnKeysRow) -> bool:
+    """Tell whether this device has made the account key and one's other devices must still be told."""
+    return row.next_account_private is not None and row.next_account_private == row.account_private
 
 
 def take_account_key(tx: Tx, private: bytes) -> bool:
@@ -122,19 +128,6 @@ def take_account_key(tx: Tx, private: bytes) -> bool:
 
 
 # Upkeep ---------------------------------------------------------------------------------------------------------------
-
-
-async def look_after(session: Session) -> None:
-    """Keep the prekeys up until cancelled; trouble waits for the next time, and a profile without keys has nothing."""
-    while True:
-        wait: float = DAY_SECONDS
-        try:
-            await keep_up(session)
-        except KeyRefused:
-            return
-        except ClientError:
-            wait = AGAIN_SECONDS
-        await asyncio.sleep(wait)
 
 
 async def keep_up(session: Session) -> None:

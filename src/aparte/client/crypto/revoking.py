@@ -6,19 +6,25 @@ server serves says whether it counts.
 """
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from aparte.client.api import accounts
 from aparte.client.api import keys as api
-from aparte.client.crypto import own, pins
-from aparte.client.errors import ClientError
+from aparte.client.crypto import own, pairwise, pins
+from aparte.client.crypto.own import Own
+from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import own_keys
-from aparte.e2ee import device_list
-from aparte.e2ee.device_list import DeviceList
+from aparte.client.store import own_keys, payloads
+from aparte.client.store.db import Tx
+from aparte.client.store.payloads import PayloadRow
+from aparte.e2ee import device_list, payload
+from aparte.e2ee.device_list import DeviceList, ListedDevice
+from aparte.e2ee.errors import E2eeError, NoSession
 from aparte.e2ee.keys import KeyPair
-from aparte.wire.ids import DeviceId
-from aparte.wire.keys import SignedList
+from aparte.e2ee.payload import AccountState
+from aparte.wire.ids import DeviceId, PayloadId, new_id
+from aparte.wire.keys import Bundle, SignedList
 from aparte.wire.linking import NewList
 
 TRIES = 3
@@ -51,14 +57,50 @@ async def revoke(session: Session, removal: Removal) -> None:
         if pin is None or pin.list.find(removal.device.bytes) is None:
             if attempt == 0:
                 await accounts.revoke_device(session, removal.device)
-            return  # on a repeat the list says that it is done
+            break  # on a repeat the list says that it is done
         try:
             await _sign_without(session, removal, pin.list)
         except ClientError as error:
             if error.code != "stale_list" or attempt == TRIES - 1:
                 raise
         else:
-            return
+            break
+    await tell_account_key(session)
+
+
+async def tell_account_key(session: Session) -> None:
+    """Pass an account key that this device has made on to one's other devices, if that was not done yet.
+
+    What is to be sent is kept with the mark that it was told, so that neither is lost without the other.
+    """
+    with session.store.reading() as tx:
+        row = own_keys.select_own_keys(tx)
+        pin = pins.pinned(tx, row.account) if row is not None else None
+    if row is None or pin is None or not own.is_untold(row) or row.account_private is None:
+        return
+    others = [listed for listed in pin.list.devices if listed.device != row.device.bytes]
+    found = await api.bundles(session, row.account, [pairwise.device_of(one) for one in others]) if others else []
+    bundles = {bundle.device: bundle for bundle in found}
+    plaintext = payload.encode(AccountState(account_private=row.account_private))
+    with session.store.transaction(durable=True) as tx:
+        mine = own.load(tx)
+        for listed in others:
+            with suppress(E2eeError, KeyRefused):  # one device with unusable keys keeps nobody else from it
+                _enclose(tx, mine, listed, bundles.get(pairwise.device_of(listed)), plaintext)
+        own_keys.update_account_key(tx, row.account_private)
+
+
+def _enclose(tx: Tx, mine: Own, listed: ListedDevice, bundle: Bundle | None, plaintext: bytes) -> None:
+    """Keep a payload for one of one's own devices, in a session begun afresh where there is none."""
+    try:
+        sealed = pairwise.encrypt(tx, mine, mine.account, listed, plaintext)
+    except NoSession:
+        if bundle is None:
+            raise
+        pairwise.begin(tx, mine, mine.account, listed, bundle)
+        sealed = pairwise.encrypt(tx, mine, mine.account, listed, plaintext)
+    ident = PayloadId(new_id())
+    payloads.insert_payload(tx, PayloadRow(ident, mine.account, sealed.device, sealed.type, sealed.body), own.now_ms())
 
 
 async def _sign_without(session: Session, removal: Removal, known: DeviceList) -> None:
@@ -83,7 +125,7 @@ def fresh_key(session: Session) -> KeyPair:
     """Give an account key that is saved and that no list names yet: that of an earlier try, if one is open."""
     with session.store.transaction(durable=True) as tx:
         row = own_keys.select_own_keys(tx)
-        if row is not None and row.next_account_private is not None:
+        if row is not None and row.next_account_private is not None and not own.is_untold(row):
             return KeyPair.from_private(row.next_account_private)
         fresh = KeyPair.generate(secrets.token_bytes)
         own_keys.update_next_account_key(tx, fresh.private)

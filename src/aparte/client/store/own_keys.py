@@ -82,6 +82,11 @@ def update_next_account_key(tx: Tx, private: bytes | None) -> None:
     tx.run("UPDATE own_keys SET next_account_private = ?", private)
 
 
+def update_promoted(tx: Tx) -> None:
+    """The account key that comes next is in use; it stays marked until it is told."""
+    tx.run("UPDATE own_keys SET account_private = next_account_private")
+
+
 def update_account_key(tx: Tx, private: bytes) -> None:
     """This is the account key; none comes next."""
     tx.run("UPDATE own_keys SET account_private = ?, next_account_private = NULL", private)
