@@ -3,27 +3,22 @@
 Whatever was cut short: every device reads everything, nothing comes twice or out of order, and no key is used twice.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from aparte.client import Client, Credentials, Place
+from aparte.client.model import Message
 from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, FirstMessage, SignalMessage
 from aparte.wire.ids import DeviceId
 from aparte.wire.keys import NewPayloads
 from tests.support.crash import Job, Journal, Rig, rig
-from tests.support.malice import Malice, malicious
-from tests.support.server import Aparte
-from tests.support.valkey import until
+from tests.support.malice import Malice
+from tests.support.talk import Company, Talker
 
-PASSWORD = "correct horse battery staple"
 SAID = ["one", "two", "three"]
 BEFORE = ["bob one", "bob two", "bob three"]
 LAST = "last"
@@ -31,60 +26,23 @@ POINTS = int(os.environ.get("APARTE_CRASH_POINTS", "24"))
 
 
 @dataclass
-class Bob:
-    """Somebody whose devices are always there: the first answers every message, all keep what they hear."""
-
-    clients: list[Client] = field(default_factory=list)
-    heard: list[dict[str, list[str | None]]] = field(default_factory=list)
-    """For each device, what came in each conversation."""
-    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
-
-    def listen(self) -> None:
-        """Begin."""
-        self.heard = [{} for _ in self.clients]
-        self.tasks = [asyncio.create_task(self._listen(number)) for number in range(len(self.clients))]
-
-    async def _listen(self, number: int) -> None:
-        client = self.clients[number]
-        async for message in client.messages():
-            if message.sender_id == (await client.who_am_i()).id:
-                continue
-            self.heard[number].setdefault(message.conversation, []).append(message.text)
-            if number == 0:
-                await client.send(message.conversation, f"re: {message.text}")
-
-    def check_alive(self) -> None:
-        """Fail with what a device failed with."""
-        for task in self.tasks:
-            if task.done():
-                task.result()
-
-    def have_heard(self, conversation: str, text: str) -> bool:
-        """Whether a text has come to every device."""
-        self.check_alive()
-        return all(text in heard.get(conversation, []) for heard in self.heard)
-
-
-@dataclass
 class Stage:
-    """What a run of the test needs."""
+    """A proxy that writes everything down, the process that forks, and bob, whose laptop answers every message."""
 
     evil: Malice
     rig: Rig
-    bob: Bob
-    bob_name: str
-    home: Path
+    people: Company
+    bob: Talker
+    phone: Talker
 
-    async def alice(self, point: int, *, answering: bool) -> "Alice":
+    async def alice(self, *, answering: bool) -> "Alice":
         """A new person, whose process is about to die; bob has written to her already, if she is to answer."""
-        name = f"alice{point}-{uuid4().hex[:6]}"
-        place = Place(name, home=self.home, server=self.evil.url, patience=15)
-        async with Client.register(place, Credentials(name, PASSWORD), email=f"{name}@example.org") as client:
-            device = client.device_id
+        alice = await self.people.newcomer("alice")
+        await alice.leave()
         if answering:
             for text in BEFORE:
-                await self.bob.clients[0].send(f"@{name}", text)
-        return Alice(self, name, device, BEFORE if answering else [])
+                await self.bob.client.send(alice.name, text)
+        return Alice(self, alice, BEFORE if answering else [])
 
 
 @dataclass
@@ -92,8 +50,7 @@ class Alice:
     """A profile that is used by one process after the other."""
 
     stage: Stage
-    name: str
-    device: DeviceId
+    talker: Talker
     waiting: list[str]
 
     @property
@@ -103,15 +60,16 @@ class Alice:
 
     @property
     def _journal(self) -> Path:
-        return self.stage.home / f"{self.name}.journal"
+        assert self.talker.place.home is not None
+        return self.talker.place.home / f"{self.talker.username}.journal"
 
     async def live(self, say: list[str], *, kill_at: int = 0) -> bool:
         """One process: say these and read to the answer of the last; gives whether it was killed."""
         job = Job(
-            home=str(self.stage.home),
-            profile=self.name,
+            home=str(self.talker.place.home),
+            profile=self.talker.place.name,
             server=self.stage.evil.url,
-            peer=f"@{self.stage.bob_name}",
+            peer=self.stage.bob.name,
             say=say,
             until=f"re: {say[-1]}",
             journal=str(self._journal),
@@ -122,36 +80,24 @@ class Alice:
         return end.was_killed
 
 
-@asynccontextmanager
-async def bob_with_his_phone(url: str, home: Path) -> AsyncIterator[tuple[str, Bob]]:
-    """Bob, open on all his devices."""
-    name = f"bob-{uuid4().hex[:8]}"
-    place = Place(name, home=home, server=url, patience=15)
-    async with Client.register(place, Credentials(name, PASSWORD), email=f"{name}@example.org") as client:
-        bob = Bob([client])
-        bob.listen()
-        try:
-            yield name, bob
-        finally:
-            for task in bob.tasks:
-                task.cancel()
-            await asyncio.gather(*bob.tasks, return_exceptions=True)
-
-
 @pytest.fixture
-async def stage(server: Aparte, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Bob, a proxy that writes everything down, and the process that forks."""
-    async with (
-        malicious(server.url) as evil,
-        bob_with_his_phone(evil.url, tmp_path) as (name, bob),
-        rig() as forks,
-    ):
-        yield Stage(evil, forks, bob, name, tmp_path)
+async def stage(evil: Malice, people: Company) -> AsyncIterator[Stage]:
+    """Everything is there but alice."""
+    bob = await people.newcomer("bob")
+    phone = await people.link(bob)
+
+    async def answer(message: Message) -> None:
+        if message.sender_id != bob.account:
+            await bob.client.send(message.conversation, f"re: {message.text}")
+
+    bob.answer = answer
+    async with rig() as forks:
+        yield Stage(evil, forks, people, bob, phone)
 
 
 async def events_of_a_whole_life(stage: Stage, *, answering: bool) -> int:
     """Count the events of the scenario when nothing goes wrong."""
-    alice = await stage.alice(0, answering=answering)
+    alice = await stage.alice(answering=answering)
     assert not await alice.live(SAID)
     [counted] = alice.journal.read("events")
     return int(counted["count"])
@@ -159,20 +105,23 @@ async def events_of_a_whole_life(stage: Stage, *, answering: bool) -> int:
 
 async def one_death(stage: Stage, kill_at: int, *, answering: bool) -> None:
     """Die at an event, start again, and see that everybody has everything, once and in order."""
-    alice = await stage.alice(kill_at, answering=answering)
+    alice = await stage.alice(answering=answering)
     await alice.live(SAID, kill_at=kill_at)
     await alice.live([LAST])
-    conversation = f"@{alice.name}"
-    await until(lambda: stage.bob.have_heard(conversation, LAST), 20)
-    acknowledged = [line["text"] for line in alice.journal.read("sent")]
-    for heard in stage.bob.heard:
-        said = heard[conversation]
+    acknowledged = {line["text"] for line in alice.journal.read("sent")}
+    for device in (stage.bob, stage.phone):
+        await device.comes(lambda device=device: LAST in said_by(alice, device), f"{LAST}, killed at {kill_at}")
+        said = said_by(alice, device)
         assert said == [*SAID[: len(said) - 1], LAST], f"killed at {kill_at}: {said}"
-        assert set(acknowledged) <= set(said)
-    check_heard(alice, stage.bob.heard[0][conversation], kill_at)
-    for client in stage.bob.clients:
-        assert client.unreadable() == 0
+        assert acknowledged <= set(said)
+        assert device.client.unreadable() == 0
+    check_heard(alice, said_by(alice, stage.bob), kill_at)
     check_keys(stage.evil, alice)
+
+
+def said_by(alice: Alice, device: Talker) -> list[str | None]:
+    """What a device of bob's has heard of alice."""
+    return [message.text for message in device.heard if message.sender_id == alice.talker.account]
 
 
 def check_heard(alice: Alice, said: list[str | None], kill_at: int) -> None:
@@ -189,7 +138,7 @@ def check_keys(evil: Malice, alice: Alice) -> None:
     for line in alice.journal.read("sealed"):
         assert plains.setdefault(line["key"], line["plain"]) == line["plain"], "a content key is used twice"
     bodies: dict[tuple[Any, ...], bytes] = {}
-    for target, kind, body in pairwise(evil, alice.device):
+    for target, kind, body in pairwise(evil, alice.talker.device):
         message = FirstMessage.deserialize(body).message if kind == FIRST_MESSAGE_TYPE else body
         header = SignalMessage.deserialize(message).header
         place = (target, header.ratchet_key.serialize(), header.counter)

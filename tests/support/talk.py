@@ -1,10 +1,11 @@
 """People who talk with the SDK: each device listens from the moment it is there and keeps what it hears and is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from aparte.client import Client, Credentials, Place
@@ -28,6 +29,8 @@ class Talker:
     device: DeviceId
     doors: AsyncExitStack
     heard: list[Message] = field(default_factory=list)
+    answer: Callable[[Message], Awaitable[Any]] | None = None
+    """What this person does when something is heard."""
     listening: "asyncio.Task[None] | None" = None
 
     @property
@@ -42,6 +45,8 @@ class Talker:
     async def _listen(self) -> None:
         async for message in self.client.messages():
             self.heard.append(message)
+            if self.answer is not None:
+                await self.answer(message)
 
     async def leave(self) -> None:
         """Close the client; `come_back` opens it again."""
