@@ -38,6 +38,10 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   Makes months of messages and entries that are missing; for the maintenance role. Gives how many.
 -- FUNCTION send_v1(p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[], p_content jsonb[], p_wait boolean) RETURNS TABLE(o_outcome smallint, o_id uuid, o_seq bigint, o_ordinal bigint)
 --   Writes a batch of messages in two statements, lock first: one outcome each (migration 0003 says what they mean).
+-- FUNCTION send_v2(p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[], p_content jsonb[], p_kind smallint[], p_sealed bytea[], p_epoch bigint[], p_roster bytea[], p_counter bigint[], p_prev bytea[], p_hash bytea[], p_peer uuid[], p_covered boolean[], p_envelopes bytea[], p_target_seq bigint[], p_target_id uuid[], p_target bytea[], p_tag bytea[], p_on boolean[], p_wait boolean) RETURNS TABLE(o_outcome smallint, o_id uuid, o_seq bigint, o_ordinal bigint, o_known bigint, o_known_hash bytea)
+--   The same for readable messages and sealed entries (migration 0008); send_v1 stays for servers of before.
+-- FUNCTION raise_epochs_v1(p_conversation uuid[], p_roster bytea[], p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
+--   Begins the next epoch of many conversations, with an entry in each; SQLSTATE AP001 as append_v1.
 -- FUNCTION append_v1(p_conversation uuid, p_kind smallint, p_account uuid, p_device uuid, p_client_message uuid, p_target_seq bigint, p_target uuid, p_body jsonb) RETURNS TABLE(o_id uuid, o_seq bigint)
 --   Gives the next position to an entry of another kind; SQLSTATE AP001 when the clock is a day behind the log.
 -- FUNCTION refuse_change() RETURNS trigger
@@ -52,6 +56,8 @@ GRANT EXECUTE ON FUNCTION id_after(uuid,bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(timestamp with time zone) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_now(timestamp with time zone) TO aparte_service;
+GRANT EXECUTE ON FUNCTION raise_epochs_v1(uuid[],bytea[],smallint,uuid,uuid,jsonb) TO aparte_service;
+GRANT EXECUTE ON FUNCTION send_v2(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],smallint[],bytea[],bigint[],bytea[],bigint[],bytea[],bytea[],uuid[],boolean[],bytea[],bigint[],uuid[],bytea[],bytea[],boolean[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION send_v1(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION touch_updated_at() TO aparte_service;
 
@@ -361,8 +367,8 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON blocks TO aparte_service;
 
 -- What conversations are and say of themselves. Owned by the slice conversations.
 CREATE TABLE conversations (
-  conversation_id uuid NOT NULL,  -- UUIDv4, made by the server.
-  kind conversation_kind NOT NULL,  -- direct, self, group, room or channel; only rooms are made today.
+  conversation_id uuid NOT NULL,  -- UUIDv4, made by the server; of a direct one UUIDv8, following from its members.
+  kind conversation_kind NOT NULL,  -- direct, self, group, room or channel; groups and channels are not made today.
   encryption_mode encryption_mode NOT NULL,  -- server: the server can read it, and says so.
   is_public boolean NOT NULL,  -- Found in the directory and open to everybody with an account.
   name text,  -- NULL only in direct and self.
@@ -405,10 +411,37 @@ CREATE TABLE heads (
   floor_seq bigint NOT NULL DEFAULT 1,  -- Oldest position kept.
   floor_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'::uuid,  -- Its id; older cursors are answered `resync`.
   last_message_at timestamptz,  -- When the newest message was sent.
+  roster bytea,  -- Of the epoch, in e2ee conversations: stands for the members and their devices.
   CONSTRAINT heads_pkey PRIMARY KEY (conversation_id),
-  CONSTRAINT heads_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id)
+  CONSTRAINT heads_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT heads_roster_check CHECK ((((epoch = 0) = (roster IS NULL)) AND ((roster IS NULL) OR (length(roster) = 32))))
 ) WITH (fillfactor=50);
 GRANT INSERT, SELECT, UPDATE ON heads TO aparte_service;
+
+-- Every epoch of an e2ee conversation, so that the head of an old entry can be rebuilt. Owned by the slice log.
+CREATE TABLE epochs (
+  conversation_id uuid NOT NULL,  -- Where.
+  epoch bigint NOT NULL,  -- 1, 2, 3 … without gaps.
+  roster bytea NOT NULL,  -- Of this epoch, for good.
+  seq bigint NOT NULL,  -- The position it begins at.
+  CONSTRAINT epochs_pkey PRIMARY KEY (conversation_id, epoch),
+  CONSTRAINT epochs_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT epochs_epoch_check CHECK ((epoch > 0)),
+  CONSTRAINT epochs_roster_check CHECK ((length(roster) = 32))
+);
+GRANT INSERT, SELECT ON epochs TO aparte_service;
+
+-- The newest sealed entry of each device: the next continues its counter and names its hash. Owned by the slice log.
+CREATE TABLE chains (
+  conversation_id uuid NOT NULL,  -- Where.
+  device_id uuid NOT NULL,  -- Whose.
+  counter bigint NOT NULL,  -- Of its newest entry: how many it has sealed here.
+  hash bytea NOT NULL,  -- Of its newest entry.
+  CONSTRAINT chains_pkey PRIMARY KEY (conversation_id, device_id),
+  CONSTRAINT chains_counter_check CHECK ((counter > 0)),
+  CONSTRAINT chains_hash_check CHECK ((length(hash) = 32))
+) WITH (fillfactor=50);
+GRANT INSERT, SELECT, UPDATE ON chains TO aparte_service;
 
 -- Who is or was in a conversation; who comes back gets the same row with a new beginning. Owned by the slice
 -- conversations.
@@ -435,8 +468,8 @@ CREATE INDEX members_account_id_idx ON members USING btree (account_id, conversa
 CREATE UNIQUE INDEX members_owner_key ON members USING btree (conversation_id) WHERE ((role = 'owner'::base_role) AND (left_at IS NULL));
 GRANT INSERT, SELECT, UPDATE ON members TO aparte_service;
 
--- Entries of kind 1, a month per partition by id. The text is the original; edits are entries. Owned by the slice
--- messages.
+-- Entries of kind 1, a month per partition by id: readable or sealed. What stands here is the original; edits are
+-- entries. Owned by the slice messages.
 CREATE TABLE messages (
   conversation_id uuid NOT NULL,  -- Where.
   id uuid NOT NULL,  -- UUIDv7 given under the head's lock: order by id = order by seq; its first 48 bits are the time.
@@ -445,15 +478,24 @@ CREATE TABLE messages (
   device_id uuid,  -- From which device.
   client_message_id uuid,  -- Made by the client: what makes a repeat a repeat.
   ordinal bigint NOT NULL,  -- 1, 2, 3 … among the messages of the conversation, for unread counts.
-  content jsonb,  -- The original; NULL once erased.
+  content jsonb,  -- The original, of a readable message; NULL once erased.
   edit_id uuid,  -- The newest edit: what the message says now.
   edit_count integer NOT NULL DEFAULT 0,  -- How many edits.
   deletion_id uuid,  -- The entry that deleted it for everyone, while it is deleted.
   xid bigint NOT NULL,  -- Transaction that wrote it, for nodes that look for what they were not told of.
   erased_at timestamptz,  -- When the content was taken away; the skeleton stays.
+  epoch bigint,  -- Of a sealed message: what it was sealed for.
+  counter bigint,  -- Of a sealed message: 1, 2, 3 … of its device in the conversation.
+  prev bytea,  -- Of a sealed message: hash of its device's entry before.
+  target_seq bigint,  -- Position of the message it answers, if any.
+  target_id uuid,  -- Its id.
+  target bytea,  -- Its hash.
+  sealed bytea,  -- The original, of a sealed message: nobody but its readers can read it. NULL once erased.
+  sealed_hash bytea,  -- SHA-256 of what was sealed, once it is erased: the chain of hashes holds.
   CONSTRAINT messages_pkey PRIMARY KEY (conversation_id, id),
   CONSTRAINT messages_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
-  CONSTRAINT messages_erased_check CHECK (((content IS NULL) = (erased_at IS NOT NULL)))
+  CONSTRAINT messages_content_check CHECK ((num_nonnulls(content, sealed, erased_at) = 1)),
+  CONSTRAINT messages_sealed_check CHECK (((num_nonnulls(epoch, counter, prev) = CASE WHEN (num_nonnulls(sealed, sealed_hash) = 1) THEN 3 ELSE 0 END) AND ((sealed_hash IS NULL) OR (erased_at IS NOT NULL)) AND (num_nulls(target_seq, target_id, target) = ANY (ARRAY[0, 3]))))
 ) PARTITION BY RANGE (id);
 CREATE INDEX messages_deleted_idx ON messages USING btree (conversation_id, ordinal) WHERE (deletion_id IS NOT NULL);
 CREATE INDEX messages_xid_idx ON messages USING brin (xid) WITH (pages_per_range='32', autosummarize='on');
@@ -474,14 +516,36 @@ CREATE TABLE entries (
   body jsonb,  -- The struct of its kind; NULL once erased.
   xid bigint NOT NULL,  -- As in messages.
   erased_at timestamptz,  -- When the body was taken away.
+  epoch bigint,  -- As in messages, as all that follows; only of what people seal.
+  counter bigint,  -- Of its device's chain, which goes through both tables.
+  prev bytea,  -- Hash of its device's entry before.
+  target bytea,  -- Hash of the message it changes.
+  sealed bytea,  -- What was done, for its readers alone.
+  sealed_hash bytea,  -- SHA-256 of it, once it is erased.
+  tag bytea,  -- Of a reaction: the same for the same person, message and emoji, and tells which to nobody else.
+  is_on boolean,  -- Of a deletion, reaction or pin: false takes it back.
   CONSTRAINT entries_pkey PRIMARY KEY (conversation_id, id),
   CONSTRAINT entries_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT entries_content_check CHECK ((num_nonnulls(body, sealed, erased_at) = 1)),
   CONSTRAINT entries_kind_check CHECK ((kind > 1)),
+  CONSTRAINT entries_sealed_check CHECK (((num_nonnulls(epoch, counter, prev) = CASE WHEN (num_nonnulls(sealed, sealed_hash) = 1) THEN 3 ELSE 0 END) AND ((sealed_hash IS NULL) OR (erased_at IS NOT NULL)))),
   CONSTRAINT entries_target_check CHECK (((target_seq IS NULL) = (target_id IS NULL)))
 ) PARTITION BY RANGE (id);
 CREATE INDEX entries_target_idx ON entries USING btree (conversation_id, target_id, id) WHERE (target_id IS NOT NULL);
 CREATE INDEX entries_xid_idx ON entries USING brin (xid) WITH (pages_per_range='32', autosummarize='on');
 GRANT INSERT, SELECT, UPDATE ON entries TO aparte_service;
+
+-- The envelopes of one sealed entry, until every device has acknowledged it; 60 days at most. Owned by the slice
+-- messages.
+CREATE TABLE message_key_sets (
+  conversation_id uuid NOT NULL,  -- Where.
+  seq bigint NOT NULL,  -- Position of the entry.
+  id uuid NOT NULL,  -- Its id, for its age.
+  envelopes bytea NOT NULL,  -- count u8 || device 16 × n || (type u8 || length be16 || body) × n; each device is given its own.
+  CONSTRAINT message_key_sets_pkey PRIMARY KEY (conversation_id, seq)
+);
+CREATE INDEX message_key_sets_id_idx ON message_key_sets USING brin (id) WITH (pages_per_range='32', autosummarize='on');
+GRANT DELETE, INSERT, SELECT ON message_key_sets TO aparte_service;
 
 -- What was sent in the last 30 days, whatever became of it: a repeat is answered as before. Owned by the slice
 -- messages.

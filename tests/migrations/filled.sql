@@ -46,6 +46,26 @@ SELECT * FROM send_v1(
 SELECT append_v1('c0000000-0000-4000-8000-000000000001', 3::smallint, 'a0000000-0000-4000-8000-000000000001', NULL,
                  NULL, seq, id, '{"on": true}')
   FROM messages WHERE seq = 1;
+INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, member_count)
+  VALUES ('c0000000-0000-8000-8000-000000000002', 'direct', 'e2ee', false, 2);
+INSERT INTO heads (conversation_id, epoch, roster)
+  VALUES ('c0000000-0000-8000-8000-000000000002', 1, sha256('roster'));
+INSERT INTO epochs (conversation_id, epoch, roster, seq) SELECT conversation_id, 1, roster, 1 FROM heads WHERE epoch = 1;
+INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, read_seq, read_id, read_ordinal)
+  SELECT 'c0000000-0000-8000-8000-000000000002', account_id, 0, '00000000-0000-0000-0000-000000000000', 0,
+         '00000000-0000-0000-0000-000000000000', 0
+    FROM accounts;
+-- a sealed message and an edit of it, chained
+SELECT send_v2(
+  ARRAY[c, c], ARRAY[a, a], ARRAY[d, d], ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY[1, 2]::bigint[],
+  ARRAY[NULL, NULL]::jsonb[], ARRAY[1, 2]::smallint[], ARRAY[s, s], ARRAY[1, 1]::bigint[], ARRAY[r, r],
+  ARRAY[1, 2]::bigint[], ARRAY[decode(repeat('00', 32), 'hex'), sha256('1')], ARRAY[sha256('1'), sha256('2')],
+  ARRAY[NULL, NULL]::uuid[], ARRAY[true, true], ARRAY['\x00', '\x00']::bytea[], ARRAY[NULL, 1]::bigint[],
+  ARRAY[NULL, gen_random_uuid()]::uuid[], ARRAY[NULL, sha256('1')], ARRAY[NULL, NULL]::bytea[],
+  ARRAY[NULL, NULL]::boolean[], true)
+  FROM (VALUES ('c0000000-0000-8000-8000-000000000002'::uuid, 'a0000000-0000-4000-8000-000000000001'::uuid,
+                'd0000000-0000-4000-8000-000000000001'::uuid, decode(repeat('00', 192), 'hex'), sha256('roster')))
+       AS v (c, a, d, s, r);
 INSERT INTO hidden_messages (account_id, conversation_id, id, ordinal)
   SELECT 'a0000000-0000-4000-8000-000000000002', conversation_id, id, ordinal FROM messages WHERE seq = 2;
 INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)

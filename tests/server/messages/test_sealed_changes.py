@@ -1,4 +1,4 @@
-"""What aims at a sealed message: edits, deletions, reactions, pins. The server checks whose, and which, and never what."""
+"""What aims at a sealed message: edits, deletions, reactions, pins. The server checks whose and which, never what."""
 
 from typing import Any
 
