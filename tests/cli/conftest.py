@@ -56,10 +56,44 @@ class Shell:
         """Run a command with --json; gives its objects."""
         return [json.loads(line) for line in self.run("--json", *arguments, stdin=stdin, code=code).splitlines()]
 
+    def link(self, profile: str, username: str, approver: str) -> str:
+        """Link a new profile to somebody's account, approved by another; gives what the approver printed."""
+        new = self.start("--profile", profile, "link", username, "--password-stdin", stdin=subprocess.PIPE)
+        old = None
+        try:
+            say(new, PASSWORD)
+            offer = hear(new)
+            old = self.start("--profile", approver, "devices", "approve", offer, "--yes", stdin=subprocess.PIPE)
+            say(old, PASSWORD)
+            assert hear(new) == f"account: {username}"
+            say(old, hear(new).removeprefix("code: "))
+            out, errors = old.communicate(timeout=60)
+            assert old.returncode == 0, errors
+            assert new.wait(60) == 0
+            return out
+        finally:
+            for process in (new, old):
+                if process is not None:
+                    process.kill()
+                    process.communicate()
+
     def newcomer(self, name: str) -> None:
         """Register somebody, in a profile of that name."""
         username, address = f"{name}-{self.tag}", f"{name}-{self.tag}@example.org"
         self.run("--profile", name, "register", username, "--email", address, "--password-stdin", stdin=PASSWORD + "\n")
+
+
+def say(process: subprocess.Popen[str], line: str) -> None:
+    """Write a line to a command, as somebody who types it."""
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def hear(process: subprocess.Popen[str]) -> str:
+    """Read the next line of a command's output."""
+    assert process.stdout is not None
+    return process.stdout.readline().removesuffix("\n")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from tests.client.conftest import PASSWORD, Newcomer
+from tests.client.linked import by, linking
 from tests.support.server import Aparte
 
 from aparte.client import Client, ClientError, Credentials, Message, MessageStream, NotSignedIn, Place, Sent
@@ -62,7 +63,7 @@ async def test_each_message_is_heard_once_over_many_listens(newcomer: Newcomer, 
 
 async def test_one_hears_ones_other_devices_and_not_oneself(newcomer: Newcomer, place: Places, tag: str) -> None:
     ann, bob, room = await room_of_two(newcomer, tag)
-    async with Client.log_in(place("ann-phone"), Credentials(f"ann-{tag}", PASSWORD)) as phone:
+    async with linking(place("ann-phone"), f"ann-{tag}", by(ann)) as phone:
         await ann.send(room, "from the desk")
         await phone.send(room, "from the phone")
         await bob.send(room, "from bob")
@@ -71,9 +72,9 @@ async def test_one_hears_ones_other_devices_and_not_oneself(newcomer: Newcomer, 
 
 
 async def test_a_new_device_hears_what_is_said_from_its_login_on(newcomer: Newcomer, place: Places, tag: str) -> None:
-    _, bob, room = await room_of_two(newcomer, tag)
+    ann, bob, room = await room_of_two(newcomer, tag)
     await bob.send(room, "before")
-    async with Client.log_in(place("ann-phone"), Credentials(f"ann-{tag}", PASSWORD)) as phone:
+    async with linking(place("ann-phone"), f"ann-{tag}", by(ann)) as phone:
         await bob.send(room, "after")
         assert [m.text for m in await take(phone.messages(), 1)] == ["after"]
         assert [m.text for m in await phone.history(room)] == ["before", "after"]
@@ -134,7 +135,7 @@ async def test_a_room_joined_on_another_device_is_heard_at_once(newcomer: Newcom
     stream = ann.messages()
     waiting = asyncio.ensure_future(take(stream, 2))
     await bob.send(room, "one")
-    async with Client.log_in(place("ann-phone"), Credentials(f"ann-{tag}", PASSWORD)) as phone:
+    async with linking(place("ann-phone"), f"ann-{tag}", by(ann)) as phone:
         await phone.join(other.title)
     await asyncio.sleep(0.5)
     await bob.send(other.title, "two")
@@ -258,7 +259,7 @@ async def test_a_refused_access_token_is_renewed(newcomer: Newcomer) -> None:
 
 async def test_a_device_that_was_removed_is_not_signed_in_any_more(newcomer: Newcomer, place: Places, tag: str) -> None:
     ann = await newcomer("ann")
-    async with Client.log_in(place("ann-phone"), Credentials(f"ann-{tag}", PASSWORD)) as phone:
+    async with linking(place("ann-phone"), f"ann-{tag}", by(ann)) as phone:
         stream = phone.messages()
         waiting = asyncio.ensure_future(take(stream, 1, 60))
         await asyncio.wait_for(phone._gateway.connected.wait(), 10)

@@ -1,62 +1,22 @@
 """A second device: offered, answered, compared, admitted; and whatever goes wrong on the way gives nothing away."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.client.conftest import PASSWORD, Newcomer
+from tests.client.linked import by, linking
 
-from aparte.client import Client, ClientError, CodeShown, Credentials, KeyRefused, NotSignedIn, Offered, Place
+from aparte.client import Client, ClientError, Credentials, KeyRefused, NotSignedIn, Place
 from aparte.client.api import keys as api
 from aparte.client.crypto import approving, own, pins
 from aparte.client.session import Session
 from aparte.wire.linking import Admission
 
 Places = Callable[[str], Place]
-Told = Offered | CodeShown
 
 
 def session_of(client: Client) -> Session:
     return client._session
-
-
-@asynccontextmanager
-async def linking(
-    place: Place, username: str, approve: Callable[[str], Awaitable[Callable[[str], Awaitable[None]]]]
-) -> AsyncIterator[Client]:
-    """Link a profile; `approve` is given the offer and gives what is done with the code."""
-    told: asyncio.Queue[Told] = asyncio.Queue(maxsize=4)
-
-    async def other_side() -> None:
-        offered = await told.get()
-        assert isinstance(offered, Offered)
-        then = await approve(offered.text)
-        shown = await told.get()
-        assert isinstance(shown, CodeShown)
-        assert shown.username == username
-        await then(shown.code)
-
-    helping = asyncio.ensure_future(other_side())
-    try:
-        async with Client.link(place, Credentials(username, PASSWORD), told.put_nowait) as client:
-            await helping
-            yield client
-    finally:
-        helping.cancel()
-        with suppress(asyncio.CancelledError, ClientError):
-            await helping
-
-
-def by(approver: Client, password: str = PASSWORD) -> Callable[[str], Awaitable[Callable[[str], Awaitable[None]]]]:
-    """Approve as a person does who has both devices in hand."""
-
-    async def approve(text: str) -> Callable[[str], Awaitable[None]]:
-        applicant = await approver.keys.look_at_offer(text)
-        answered = await approver.keys.answer(applicant, password)
-        return lambda code: approver.keys.admit(answered, code)
-
-    return approve
 
 
 async def test_a_linked_device_is_on_the_list_and_knows_whom_its_account_knows(
