@@ -13,14 +13,19 @@ from tests.support.sign_in import HOME, gate, log_in, register
 from tests.support.sign_in import caller as caller_of
 
 from aparte.bench import linking as cheap
+from aparte.e2ee import roster
 from aparte.e2ee.device_list import DeviceList
+from aparte.server.authentication.actions import authenticate
 from aparte.server.authentication.model import Gate
+from aparte.server.conversations import actions as conversations
 from aparte.server.devices import actions as devices
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.sessions import actions as sessions
+from aparte.wire.conversations import NewConversation
 from aparte.wire.errors import Refusal
-from aparte.wire.ids import OfferId
+from aparte.wire.ids import ConversationId, OfferId
+from aparte.wire.keys import NewDirect
 
 ROUNDS = 6
 
@@ -72,7 +77,8 @@ async def test_an_offer_is_used_once(here: Gate, alice: Caller, admin: Any) -> N
     for _ in range(ROUNDS):
         new = await new_device(here, "alice", number=3)
         assert await outcomes(answer(here, alice, new), answer(here, tablet, new)) == ["done", "offer_gone"]
-        who = alice if await admin.fetchval("SELECT answered_by FROM link_offers") == alice.device else tablet
+        winner = await admin.fetchval("SELECT answered_by FROM link_offers WHERE offer_id = $1", new.id)
+        who = alice if winner == alice.device else tablet
         given = await admission(here, who, new)
         assert set(await outcomes(*(admit(here, who, new, given) for _ in range(3)))) == {"done"}
         assert len((await listed(here, alice)).devices) == 3
@@ -147,3 +153,34 @@ async def test_one_id_offered_by_two_accounts_at_once_is_one_offer(here: Gate, a
             for one in (await devices.mine(here.db, who)).devices:
                 if one.is_active and one.device_id != who.device:
                     await devices.revoke(here.db, who, one.device_id, HOME)
+
+
+async def test_nothing_that_two_people_do_at_once_locks_them_out(here: Gate, alice: Caller, admin: Any) -> None:
+    """Lists change while conversations are opened, rooms entered and devices renamed: all in one order of locks."""
+    bob = await register(here, "bob")
+    room = (await conversations.create(here.db, bob, NewConversation("room", "here"))).id
+    pair = ConversationId(UUID(bytes=roster.direct_id(alice.account.bytes, bob.account.bytes)))
+    codes: set[str] = set()
+    for _ in range(ROUNDS):
+        steps = []
+        for who, name, other in ((alice, "alice", bob), (bob, "bob", alice)):
+            new = await new_device(here, name)
+            await answer(here, who, new)
+            given = await admission(here, who, new)
+            steps += [
+                admit(here, who, new, given),
+                succeed(here, who, linking.rotated(await newest(here, who)), "a wrong password"),
+                conversations.open_direct(here.db, who, NewDirect(pair, other.account)),
+                conversations.join(here.db, alice, room),
+                devices.rename(here.db, who, new.who.device, "telephone"),
+                authenticate(here.db, here.keys, "no token"),
+                offer(here, new),
+            ]
+        codes |= set(await outcomes(*steps))
+        await admin.execute("UPDATE accounts SET failed_login_attempts = 0")
+        await conversations.leave(here.db, alice, room)
+        for who in (alice, bob):
+            for row in (await listed(here, who)).devices[1:]:
+                await succeed(here, who, without(await newest(here, who), UUID(bytes=row.device)))
+    assert codes <= {"done", "bad_credentials", "unauthenticated", "offer_gone", "invalid"}, codes
+    assert await admin.fetchval("SELECT epoch FROM heads WHERE conversation_id = $1", pair) > ROUNDS

@@ -183,6 +183,10 @@ async def test_three_devices_may_ask_at_once_and_each_has_one_offer(here: Gate, 
     assert (await offer(here, again)).state == "open"
     with pytest.raises(Refusal, match="not_found"):
         await actions.find(here.db, alice, asking[0].id)
+    await devices.revoke(here.db, alice, asking[1].who.device, HOME)
+    await sessions.revoke(here.db, asking[2].who, asking[2].who.session)
+    for number in (6, 7):
+        await new_device(here, "alice", number=number)
 
 
 async def test_an_id_that_is_taken_is_refused_whoever_has_it(here: Gate, alice: Caller) -> None:
@@ -310,7 +314,9 @@ async def test_the_prekeys_of_an_offer_serve_from_the_admission_on(here: Gate, a
 async def test_the_account_s_devices_and_the_audit_trail_are_told(here: Gate, alice: Caller, admin: Admin) -> None:
     here.db.doorbell = bell = Bell()
     new = await link(here, alice, "alice")
-    rows = await admin.fetch("SELECT event, resource_id FROM audit_entries WHERE event LIKE '%link%' ORDER BY id")
+    rows = await admin.fetch(
+        "SELECT event, resource_id FROM audit_entries WHERE event LIKE '%link%' ORDER BY created_at"
+    )
     assert [(row["event"], row["resource_id"]) for row in rows] == [
         (event, str(new.device)) for event in ("link_offered", "link_answered", "device_linked")
     ]

@@ -122,7 +122,9 @@ async def test_a_new_account_key_needs_the_password(here: Gate, alice: Caller, t
     assert await admin.fetchval("SELECT failed_login_attempts FROM accounts WHERE username = 'alice'") == 1
     await succeed(here, alice, signed, PASSWORD)
     assert await newest(here, alice) == signed
-    events = await admin.fetch("SELECT event, severity FROM audit_entries WHERE event ~ 'removed|rotated' ORDER BY id")
+    events = await admin.fetch(
+        "SELECT event, severity FROM audit_entries WHERE event ~ 'removed|rotated' ORDER BY created_at"
+    )
     assert [tuple(row) for row in events] == [("device_removed", "info"), ("account_key_rotated", "warning")]
 
 

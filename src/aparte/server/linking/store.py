@@ -50,8 +50,8 @@ async def count_open(tx: Tx, account: AccountId) -> int:
     """Count the offers of an account that wait for an answer or for what follows it."""
     count: int = await tx.fetchval(
         """
-        SELECT count(*) FROM link_offers
-         WHERE account_id = $1 AND container IS NULL AND expires_at > clock_timestamp()
+        SELECT count(*) FROM link_offers o JOIN sessions s USING (session_id)
+         WHERE o.account_id = $1 AND o.container IS NULL AND o.expires_at > clock_timestamp() AND s.is_active
         """,
         account,
     )
