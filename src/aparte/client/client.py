@@ -29,6 +29,7 @@ from aparte.client.model import (
 )
 from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
 from aparte.client.outbox import Outbox
+from aparte.client.private import Private
 from aparte.client.sending import content_of, send_many
 from aparte.client.session import Session
 from aparte.client.store import state
@@ -37,7 +38,7 @@ from aparte.wire.accounts import Account, Device
 from aparte.wire.content import Format, Role
 from aparte.wire.conversations import ConversationChange
 from aparte.wire.frames import Typing
-from aparte.wire.ids import AccountId, DeviceId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position
 from aparte.wire.messages import Sent
 
 SEND_SECONDS = 60.0
@@ -61,6 +62,7 @@ class Client:
         self._rooms = Rooms(session)
         self._outbox = Outbox(session)
         self._gateway = Gateway(session, self._rooms, self._changed)
+        self._private = Private(session, self._rooms, self._outbox, self._connect)
         self._stream: MessageStream | None = None
         self._line: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -127,16 +129,21 @@ class Client:
 
     async def history(self, target: str, limit: int = 50, *, before: UUID | str | None = None) -> list[Message]:
         """Read the newest messages of a room as they are now, oldest first; or those before a message."""
-        conversation = await self._rooms.resolve(target)
+        conversation, place = await self._rooms.resolve(target), _id(before) if before else None
+        if await self._private.has(conversation):
+            return await self._private.history(conversation, limit, place, self._names)
         room = await self._rooms.get(conversation)
-        found = await messages.newest(self._session, conversation, limit, _id(before) if before else None)
+        found = await messages.newest(self._session, conversation, limit, place)
         names = await self._names({message.account for message in found})
-        return [rendered(message, room.name, names) for message in found]
+        return [rendered(message, f"#{room.name}", names) for message in found]
 
     async def edit(self, target: str, message: UUID | str, text: str, *, text_format: Format = "text") -> Sent:
         """Change what one of one's own messages says."""
         content, place = content_of(text, text_format), _id(message)
-        return await messages.edit(self._session, await self._rooms.resolve(target), place, content)
+        conversation = await self._rooms.resolve(target)
+        if await self._private.has(conversation):
+            return await self._private.edit(conversation, place, content, SEND_SECONDS)
+        return await messages.edit(self._session, conversation, place, content)
 
     async def delete(self, target: str, message: UUID | str, *, for_me: bool = False) -> Sent | None:
         """Delete a message for everyone, or only for oneself."""
@@ -144,17 +151,31 @@ class Client:
         if for_me:
             await messages.hide(self._session, conversation, place)
             return None
+        if await self._private.has(conversation):
+            return await self._private.delete(conversation, place, SEND_SECONDS)
         return await messages.delete(self._session, conversation, place)
 
     async def restore(self, target: str, message: UUID | str) -> Sent:
         """Take back a deletion for everyone, within 30 days."""
-        return await messages.restore(self._session, await self._rooms.resolve(target), _id(message))
+        place, conversation = _id(message), await self._rooms.resolve(target)
+        if await self._private.has(conversation):
+            return await self._private.restore(conversation, place, SEND_SECONDS)
+        return await messages.restore(self._session, conversation, place)
+
+    async def react(self, target: str, message: UUID | str, emoji: str, *, on: bool = True) -> Sent:
+        """Set a reaction to a message of an encrypted conversation, or take it back."""
+        place, conversation = _id(message), await self._rooms.resolve(target)
+        if not await self._private.has(conversation):
+            raise ClientError("mode_mismatch")
+        return await self._private.react(conversation, place, (emoji, on), SEND_SECONDS)
 
     async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""
         conversation = await self._rooms.resolve(target)
         if message is None:
             up_to = (await self._rooms.get(conversation)).head
+        elif await self._private.has(conversation):
+            up_to = await self._private.position(conversation, _id(message))
         else:
             found = await messages.get(self._session, conversation, _id(message))
             up_to = Position(found.seq, found.id)
@@ -264,6 +285,10 @@ class Client:
     def unsent(self) -> list[Unsent]:
         """List what waits in the outbox, and what was refused after its sender had gone."""
         return [unsent_of(row) for row in self._outbox.unsent()]
+
+    def unreadable(self) -> dict[ConversationId, int]:
+        """Count, by conversation, the encrypted entries whose key is not here yet."""
+        return self._private.unreadable()
 
     @property
     def catching_up(self) -> int:

@@ -16,13 +16,17 @@ from aparte.client.core import retry
 from aparte.client.core.acks import INTERVAL, Acks
 from aparte.client.core.steps import Append, Ask, Leave, LookUp, Pause, PutMarker, PutStates, Reset, Step
 from aparte.client.core.sync import NOT_OURS, BrokenLog, Sync
+from aparte.client.crypto import arriving
+from aparte.client.crypto.mailbox import Mailbox
 from aparte.client.errors import SIGN_IN_CODES, ClientError, Unreachable
 from aparte.client.locks import Lock
 from aparte.client.session import Session
 from aparte.client.store import conversations, profile
 from aparte.client.transport.socket import Closed, Socket, connect
 from aparte.wire import limits
-from aparte.wire.frames import Ack, Close, Error, FromServer, Hello, Typing, Welcome
+from aparte.wire.frames import Ack, Close, Error, FromServer, Hello, Typing, Waiting, Welcome
+from aparte.wire.ids import ConversationId, Position
+from aparte.wire.messages import Entry
 
 FOLLOWER_SECONDS = 1.0
 """How often a process without the gateway looks whether it can have it."""
@@ -30,6 +34,8 @@ REPLACED_SECONDS = 60.0
 """How long to wait after another program of the same device took the gateway."""
 ANSWER_SECONDS = 30.0
 """How long the server may take for `welcome`, or for any answer while something is asked for."""
+OPENED_AT_ONCE = 4
+"""How many sealed entries are opened in one transaction: what waits for it waits a few milliseconds."""
 FEWEST = 20
 """The smallest page of entries, for a line so slow that larger ones end it."""
 
@@ -46,6 +52,7 @@ class Gateway:
         self._on_change = on_change
         self._socket: Socket | None = None
         self._sync: Sync | None = None
+        self._mailbox = Mailbox(session, on_change)
         self._acks = Acks()
         self._page = limits.PAGE_ENTRIES
         self.connected = asyncio.Event()
@@ -111,11 +118,12 @@ class Gateway:
             self._socket = socket
             self.connected.set()
             async with asyncio.TaskGroup() as tasks:
-                acknowledging = tasks.create_task(self._acknowledge(socket))
+                beside = [tasks.create_task(work) for work in (self._acknowledge(socket), self._mailbox.run())]
                 try:
                     await self._follow(socket, welcome)
                 finally:
-                    acknowledging.cancel()
+                    for task in beside:
+                        task.cancel()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
@@ -146,6 +154,8 @@ class Gateway:
         await self._carry_out(socket, sync, sync.received(welcome))
         while True:
             frame = await self._next(socket, sync)
+            if isinstance(frame, Waiting):
+                self._mailbox.wake()
             await self._carry_out(socket, sync, sync.received(frame))
             if sync.is_caught_up:
                 self._page = limits.PAGE_ENTRIES
@@ -167,6 +177,8 @@ class Gateway:
                 case Pause(seconds):
                     await asyncio.sleep(retry.delay(0, _random.random(), seconds))
                     waiting += sync.resume()
+                case Append(conversation, entries):
+                    waiting += await self._append(sync, conversation, entries)
                 case _:
                     waiting += self._store(sync, step)
 
@@ -174,13 +186,6 @@ class Gateway:
         """Carry out a step that concerns the store alone."""
         store = self._session.store
         match step:
-            case Append(conversation, entries):
-                cursor = local_log.append(store, self._session.profile.account, conversation, entries)
-                if cursor is None:
-                    return sync.forget(conversation)
-                self._acks.note(conversation, cursor)
-                self._on_change()
-                return sync.stored(conversation, cursor)
             case Reset(conversation, floor):
                 return sync.stored(conversation, local_log.reset(store, conversation, floor))
             case Leave(conversation):
@@ -191,6 +196,24 @@ class Gateway:
                 with store.transaction() as tx:
                     profile.update_marker(tx, marker)
         return []
+
+    async def _append(self, sync: Sync, conversation: ConversationId, new: list[Entry]) -> list[Step]:
+        """Store entries; sealed ones in small transactions, because opening them takes its time."""
+        account = self._session.profile.account
+        is_sealed = await arriving.prepare(self._session, conversation, new)
+        size = OPENED_AT_ONCE if is_sealed else len(new)
+        cursor: Position | None = None
+        for start in range(0, len(new), size):
+            cursor = local_log.append(self._session.store, account, conversation, new[start : start + size])
+            if cursor is None:
+                return sync.forget(conversation)
+            self._acks.note(conversation, cursor)
+            self._on_change()
+            if is_sealed:
+                await asyncio.sleep(0)
+        if is_sealed and arriving.must_ask(self._session):
+            self._mailbox.wake()
+        return sync.stored(conversation, cursor) if cursor is not None else []
 
     async def _look_up(self, sync: Sync, step: LookUp) -> list[Step]:
         try:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 from aparte.client.core.bodies import body_of
 from aparte.client.core.sync import before
-from aparte.client.core.view import changed, message_of
-from aparte.client.store import conversations, entries, people, state
+from aparte.client.core.view import changed, message_of, reactions_of
+from aparte.client.crypto import lists, opening, own
+from aparte.client.crypto.arrivals import Reader
+from aparte.client.errors import ClientError, KeyRefused
+from aparte.client.store import conversations, entries, people, profile, sealed, state
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
+from aparte.e2ee.roster import direct_id
 from aparte.wire import kinds
 from aparte.wire.accounts import Person, StateItem
 from aparte.wire.content import Profile
@@ -33,9 +37,13 @@ def append(store: Store, me: AccountId, conversation: ConversationId, new: list[
         fresh = continuing(row.cursor, new)
         if not fresh:
             return row.cursor
-        entries.insert_entries(tx, conversation, fresh)
+        reader = reader_of(tx, me) if row.is_sealed else None
         for entry in fresh:
-            take_in(tx, me, conversation, entry)
+            kept = entry
+            if reader is not None and entry.sealed is not None:
+                kept = opening.receive(tx, row, entry, entry.sealed, reader)
+            entries.insert_entries(tx, conversation, [kept])
+            take_in(tx, me, row, kept)
         cursor = Position(fresh[-1].seq, fresh[-1].id)
         conversations.update_cursor(tx, conversation, cursor)
         return cursor
@@ -50,21 +58,34 @@ def continuing(cursor: Position, new: list[Entry]) -> list[Entry]:
     return fresh
 
 
-def take_in(tx: Tx, me: AccountId, conversation: ConversationId, entry: Entry) -> None:
-    """Let an entry change what the store knows beside the log: names, one's own role, words that were taken back."""
-    body = body_of(entry)
+def take_in(tx: Tx, me: AccountId, row: ConversationRow, entry: Entry) -> None:
+    """Let an entry change what the store knows beside the log: names, one's own role, lists, words taken back."""
+    body, conversation = body_of(entry), row.conversation
     if isinstance(body, Profile):
         conversations.update_profile(tx, conversation, body)
     elif isinstance(body, kinds.MemberChange) and body.account == me:
         conversations.update_role(tx, conversation, body.role)
+    elif isinstance(body, kinds.DevicesChange) and row.is_sealed:
+        lists.take_change(tx, row, entry, body, me)
     elif isinstance(body, kinds.Switch) and entry.kind == kinds.DELETION and body.on and entry.target:
         entries.update_emptied(tx, conversation, entry.target.seq)
+
+
+def reader_of(tx: Tx, me: AccountId) -> Reader:
+    """Give who opens sealed entries here."""
+    row = profile.select_profile(tx)
+    assert row is not None  # noqa: S101 - the profile is signed in
+    try:
+        return Reader(me, row.device, own.load(tx))
+    except KeyRefused:
+        return Reader(me, row.device, None)
 
 
 def reset(store: Store, conversation: ConversationId, floor: Position) -> Position:
     """Drop a log whose continuation is gone, to be fetched afresh from the floor."""
     with store.transaction() as tx:
         entries.delete_log(tx, conversation)
+        sealed.delete_sealed(tx, conversation)
         cursor = before(floor)
         conversations.update_cursor(tx, conversation, cursor)
         return cursor
@@ -76,10 +97,21 @@ def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Posit
     One that is new here is followed from where the account joined, or `from_head` on a device that has just logged in.
     """
     with store.transaction() as tx:
+        check_kind(tx, found)
         conversations.upsert_conversation(tx, found, found.head if from_head else found.membership.joined)
         row = conversations.select_conversation(tx, found.id)
         assert row is not None  # noqa: S101 - just written
         return row.cursor
+
+
+def check_kind(tx: Tx, found: Conversation) -> None:
+    """Refuse a private conversation that is not encrypted, or not the one of the people it is said to be of."""
+    row = profile.select_profile(tx)
+    if found.kind in {"room", "group", "channel"} or row is None:
+        return
+    expected = direct_id(row.account.bytes, (found.peer or row.account).bytes)
+    if found.encryption_mode != "e2ee" or found.id.bytes != expected:
+        raise ClientError("unexpected_answer", "a private conversation is not what it is said to be")
 
 
 def leave(store: Store, conversation: ConversationId) -> None:
@@ -123,7 +155,7 @@ def unheard(store: Store, device: DeviceId, limit: int) -> list[Unheard]:
     with store.transaction() as tx:
         waiting: list[tuple[ConversationRow, list[Entry]]] = []
         for row in conversations.select_unheard(tx):
-            first = entries.select_unheard(tx, row.conversation, row.listened_seq, device, 1)
+            first = unheard_of(tx, row, device, 1)
             if first:
                 waiting.append((row, first))
             else:
@@ -131,9 +163,15 @@ def unheard(store: Store, device: DeviceId, limit: int) -> list[Unheard]:
         waiting.sort(key=lambda item: item[1][0].id)
         found: list[Unheard] = []
         for row, _ in waiting[:AT_ONCE]:
-            found += as_of_now(tx, row, entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit))
+            found += as_of_now(tx, row, unheard_of(tx, row, device, limit))
         found.sort(key=lambda item: item.entry.id)
         return found[:limit]
+
+
+def unheard_of(tx: Tx, row: ConversationRow, device: DeviceId, limit: int) -> list[Entry]:
+    """Read what a conversation has for the application: what opened late, and what is new."""
+    late = entries.select_late(tx, row.conversation, row.listened_seq) if row.is_sealed else []
+    return (late + entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit))[:limit]
 
 
 def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unheard]:
@@ -154,8 +192,41 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
     return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message of an encrypted conversation as it is now; `state` and `code` say why it cannot be read."""
+
+    message: Message
+    state: str
+    code: str | None
+    reactions: dict[str, tuple[AccountId, ...]]
+
+
+def newest(store: Store, row: ConversationRow, before_seq: int, limit: int) -> list[Kept]:
+    """Read the newest messages before a position out of the store, oldest first, but for those hidden."""
+    with store.reading() as tx:
+        found = entries.select_messages(tx, row.conversation, before_seq, limit)
+        if not found:
+            return []
+        first, last = found[0].seq, found[-1].seq
+        changes = entries.select_about(tx, row.conversation, first, last)
+        states = sealed.select_states(tx, row.conversation, first, last)
+        hidden = state.select_keys(tx, f"hidden:{row.conversation}:")
+    kept: list[Kept] = []
+    for entry in found:
+        about = [change for change in changes if change.target is not None and change.target.seq == entry.seq]
+        message = message_of(row.conversation, entry)
+        for change in about:
+            message = changed(message, change)
+        how = states.get(entry.seq)
+        if f"hidden:{row.conversation}:{entry.id}" not in hidden:
+            kept.append(Kept(message, how.state if how else "open", how.code if how else None, reactions_of(about)))
+    return kept
+
+
 def mark_heard(store: Store, heard: Iterable[tuple[ConversationId, int]]) -> None:
     """Remember that the application was given everything up to these positions."""
     with store.transaction() as tx:
         for conversation, seq in heard:
             conversations.update_listened(tx, conversation, seq)
+            sealed.update_heard(tx, conversation, seq)

@@ -3,16 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from aparte.client.core.names import OWN_NOTES
+from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox import OutboxRow
 from aparte.wire import conversations
 from aparte.wire import messages as wire
 from aparte.wire.conversations import Conversation
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
+
+NO_REACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Message:
     """A message as it is now. `text` is None when it was deleted, or when its kind needs a newer Aparté."""
 
     conversation: str
-    """`#name` of the room."""
+    """`#name` of the room, `@name` of the person, `@me` for one's own notes."""
     conversation_id: ConversationId
     seq: int
     id: EntryId
@@ -34,6 +39,10 @@ class Message:
     client_message_id: ClientMessageId | None = None
     edit_count: int = 0
     deleted_at: datetime | None = None
+    code: str | None = None
+    """Why an encrypted message cannot be shown, when `kind` is `waiting` or `refused`."""
+    reactions: Mapping[str, tuple[str, ...]] = NO_REACTIONS
+    """Who has reacted with what, in encrypted conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +102,32 @@ class Credentials:
         return f"Credentials(username={self.username!r}, device_name={self.device_name!r})"
 
 
+def title_of(row: ConversationRow, names: Mapping[AccountId, str]) -> str:
+    """Give how a conversation is written: `#name`, `@name`, or `@me`."""
+    if row.kind == "self":
+        return OWN_NOTES
+    if row.peer is not None:
+        return f"@{names.get(row.peer, row.peer)}"
+    return f"#{row.name}"
+
+
 def message_id(value: UUID | str) -> EntryId:
     """Read the id of a message. Raises ValueError."""
     return EntryId(value if isinstance(value, UUID) else UUID(value))
 
 
-def rendered(message: wire.Message, room: str, names: Mapping[AccountId, str], kind: str = "message") -> Message:
+def rendered(
+    message: wire.Message,
+    title: str,
+    names: Mapping[AccountId, str],
+    kind: str = "message",
+    *,
+    code: str | None = None,
+    reactions: Mapping[str, tuple[str, ...]] = NO_REACTIONS,
+) -> Message:
     """Put names to a message of the wire."""
     return Message(
-        conversation=f"#{room}",
+        conversation=title,
         conversation_id=message.conversation,
         seq=message.seq,
         id=message.id,
@@ -114,6 +140,8 @@ def rendered(message: wire.Message, room: str, names: Mapping[AccountId, str], k
         client_message_id=message.client_message_id,
         edit_count=message.edit_count,
         deleted_at=message.deleted_at,
+        code=code,
+        reactions=reactions,
     )
 
 
@@ -144,7 +172,7 @@ def unsent_of(row: OutboxRow) -> Unsent:
     return Unsent(
         conversation_id=row.conversation,
         client_message_id=row.client_message_id,
-        text=msgspec.json.decode(row.body, type=wire.SendMessage).content.text,
+        text=msgspec.json.decode(row.body, type=wire.SendMessage).content.text if row.body else "",
         queued_at=datetime.fromtimestamp(row.queued_at_ms / 1000, UTC),
         state="waiting" if row.outcome is None else "refused",
         code=row.outcome,

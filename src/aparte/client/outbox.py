@@ -3,7 +3,8 @@
 A message waits in the store with the exact body of its request until the server has answered for good. One request of
 a conversation is in flight at a time, whichever process of the profile makes it; who comes first also sends what was
 left over before, and everybody finds the answer to their own in the store. So a process may die at any point: the
-message goes out later, and the server stores it once, because it is the same request.
+message goes out later, and the server stores it once, because it is the same request. For an encrypted conversation an
+item waits as its content, and is sealed when its turn comes.
 """
 
 import asyncio
@@ -15,16 +16,23 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from aparte.client.core import retry
+from aparte.client.crypto import delivering, sealing
+from aparte.client.crypto.sealing import Sealing
 from aparte.client.errors import ClientError, NotSignedIn, error_for
 from aparte.client.locks import Lock
 from aparte.client.session import Session, decoded, time_over
-from aparte.client.store import outbox
+from aparte.client.store import conversations, outbox, outbox_sealed
+from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox import SENT, OutboxRow
+from aparte.client.store.outbox_sealed import Unsealed
 from aparte.client.transport.http import Request
+from aparte.e2ee.content import Text, encode
+from aparte.wire import kinds
 from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import ClientMessageId, ConversationId, new_id
 from aparte.wire.messages import SendMessage, Sent
+from aparte.wire.sealed import SealedTarget
 
 STRIPES = 64
 """Conversations share so many lock files; two that share one wait for each other, nothing else."""
@@ -56,12 +64,23 @@ class Outbox:
 
     def put(self, conversation: ConversationId, contents: Sequence[MessageContent]) -> list[int]:
         """Keep messages for sending, in this order; gives their numbers."""
-        ids = [ClientMessageId(new_id()) for _ in contents]
-        bodies = [to_json(SendMessage(key, content)) for key, content in zip(ids, contents, strict=True)]
         with self._store.transaction() as tx:
-            return [
-                outbox.insert_item(tx, conversation, key, body, now_ms()) for key, body in zip(ids, bodies, strict=True)
-            ]
+            row = conversations.select_conversation(tx, conversation)
+            items: list[int] = []
+            for content in contents:
+                key = ClientMessageId(new_id())
+                item = outbox.insert_item(tx, conversation, key, to_json(SendMessage(key, content)), now_ms())
+                if row is not None and row.is_sealed:
+                    outbox_sealed.insert_unsealed(tx, item, unsealed_text(content))
+                items.append(item)
+            return items
+
+    def put_sealed(self, conversation: ConversationId, what: Unsealed) -> int:
+        """Keep something else than a message for an encrypted conversation; gives its number."""
+        with self._store.transaction() as tx:
+            item = outbox.insert_item(tx, conversation, ClientMessageId(new_id()), b"", now_ms())
+            outbox_sealed.insert_unsealed(tx, item, what)
+            return item
 
     async def deliver(self, conversation: ConversationId, item: int, seconds: float) -> Sent:
         """Send a kept message, and first what was kept before it. Gives where it is in the log.
@@ -100,10 +119,11 @@ class Outbox:
             return outbox.select_unsent(tx)
 
     def drop(self, items: Sequence[int]) -> None:
-        """Forget messages, sent or not."""
+        """Forget messages, sent or not; but for a sealed one that the server may have, which is sent to the end."""
         with self._store.transaction() as tx:
             for item in items:
-                outbox.delete_item(tx, item)
+                if not outbox_sealed.is_in_doubt(tx, item):
+                    outbox.delete_item(tx, item)
 
     @asynccontextmanager
     async def _turn(self, conversation: ConversationId) -> AsyncIterator[None]:
@@ -126,8 +146,11 @@ class Outbox:
                 row = outbox.select_first_waiting(tx, conversation, last_item)
             if row is None:
                 return None
-            outcome, answer = await self._post(row)
+            sealed = self._sealed(row)
+            outcome, answer = await (self._post(row) if sealed is None else self._post_sealed(sealed, row))
             with self._store.transaction() as tx:
+                if sealed is not None and outcome == SENT:
+                    sealing.accepted(tx, Sealing(sealed, row))
                 if row.item == own:
                     outbox.delete_item(tx, row.item)
                     return outcome, answer
@@ -152,6 +175,25 @@ class Outbox:
                 return SENT, body
             attempt += 1
 
+    def _sealed(self, row: OutboxRow) -> ConversationRow | None:
+        """Give the conversation of an item that must be sealed."""
+        with self._store.reading() as tx:
+            is_sealed = outbox_sealed.select_unsealed(tx, row.item) is not None
+            return conversations.select_conversation(tx, row.conversation) if is_sealed else None
+
+    async def _post_sealed(self, conversation: ConversationRow, row: OutboxRow) -> tuple[str, bytes]:
+        """Seal an item and send it until the server answers for good."""
+
+        def trouble(code: str) -> None:
+            self._trouble[row.conversation] = code
+
+        try:
+            return SENT, await delivering.post(self._session, conversation, row, trouble)
+        except NotSignedIn:
+            raise
+        except ClientError as error:
+            return error.code, to_json(_Refusal(error.code, error.detail, error.data))
+
     def _take(self, item: int) -> "_Answer | None":
         """Take the answer to a message out of the store; None if there is none yet."""
         with self._store.transaction() as tx:
@@ -160,6 +202,12 @@ class Outbox:
                 return None
             outbox.delete_item(tx, item)
         return row.outcome, row.answer
+
+
+def unsealed_text(content: MessageContent, kind: int = kinds.MESSAGE, target: SealedTarget | None = None) -> Unsealed:
+    """Give a message, or an edit, as what is to be sealed."""
+    text = Text(at=now_ms(), text=content.text, format=content.format)
+    return Unsealed(kind, encode(text), *((target.id, target.hash) if target else ()))
 
 
 def result_of(answer: "_Answer | None") -> Sent:

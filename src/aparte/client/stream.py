@@ -12,7 +12,7 @@ from typing import Self
 
 from aparte.client import local_log
 from aparte.client.locks import Lock
-from aparte.client.model import Message, rendered
+from aparte.client.model import Message, rendered, title_of
 from aparte.client.session import Session
 from aparte.wire import kinds
 from aparte.wire.ids import AccountId
@@ -91,9 +91,11 @@ class MessageStream:
     async def _fill(self) -> None:
         """Read the next messages out of the store."""
         found = local_log.unheard(self._session.store, self._session.profile.device, BATCH)
-        names = await self._names({item.entry.account for item in found if item.message})
+        shown = [item for item in found if item.message]
+        peers = {item.conversation.peer for item in shown if item.conversation.peer}
+        names = await self._names({item.entry.account for item in shown} | peers)
         self._ready.extend(
-            rendered(item.message, item.conversation.name, names, kinds.name_of(item.entry.kind))
+            rendered(item.message, title_of(item.conversation, names), names, kinds.name_of(item.entry.kind))
             for item in found
             if item.message is not None
         )

@@ -1,14 +1,18 @@
-"""Rooms: finding them by name, coming and going, who is there, what they say of themselves."""
+"""Conversations: finding them by name, opening direct ones, coming and going, and what rooms say of themselves."""
 
 import time
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 from aparte.client import local_log
-from aparte.client.core.names import IdTarget, name_key, parse_target
+from aparte.client.api.accounts import account_named
+from aparte.client.core.names import IdTarget, PersonTarget, SelfTarget, name_key, parse_target
 from aparte.client.errors import ClientError, Unreachable
 from aparte.client.session import Nothing, Session, decoded
 from aparte.client.store import conversations, profile
+from aparte.client.store.conversations import ConversationRow
 from aparte.client.transport.http import Request
+from aparte.e2ee.roster import direct_id
 from aparte.wire import limits
 from aparte.wire.codec import to_json
 from aparte.wire.content import Role
@@ -23,6 +27,7 @@ from aparte.wire.conversations import (
     RoleChange,
 )
 from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.keys import NewDirect
 
 CHECKED_SECONDS = 30.0
 """How long a name leads to the same room without asking again."""
@@ -37,20 +42,48 @@ class Rooms:
         self._checked: dict[str, tuple[ConversationId, float]] = {}
 
     async def resolve(self, target: str, *, offline: bool = False) -> ConversationId:
-        """Find the conversation that a target names. Raises ClientError `no_such_room`, `bad_target`.
+        """Find the conversation that a target names. Raises ClientError `no_such_room`, `no_such_member`, `bad_target`.
 
-        A name that the store knows is checked with the server now and then, because rooms are renamed; with
-        `offline`, one that cannot be checked is taken from the store.
+        The direct conversation with a person is opened if it was not before. A room's name that the store knows is
+        checked with the server now and then, because rooms are renamed; with `offline`, one that cannot be checked is
+        taken from the store.
         """
         wanted = parse_target(target)
         if isinstance(wanted, IdTarget):
             return wanted.conversation
+        if isinstance(wanted, PersonTarget):
+            return await self.open_direct(await account_named(self._session, wanted.username))
+        if isinstance(wanted, SelfTarget):
+            return await self.open_direct(self._session.profile.account)
         key, now = name_key(wanted.name), time.monotonic()
         conversation, checked_at = self._checked.get(key, (None, 0.0))
         if conversation is None or now - checked_at > CHECKED_SECONDS:
             conversation = await self._find(wanted.name, offline=offline)
             self._checked[key] = (conversation, now)
         return conversation
+
+    async def open_direct(self, account: AccountId) -> ConversationId:
+        """Open the direct conversation with somebody, or with oneself; its id follows from both accounts."""
+        one = self._session.profile.account
+        conversation = ConversationId(UUID(bytes=direct_id(one.bytes, account.bytes)))
+        with self._session.store.reading() as tx:
+            known = conversations.select_conversation(tx, conversation)
+        if known is None or known.role is None:
+            body = to_json(NewDirect(conversation, account))
+            made = await self._session.call(Request("POST", "/conversations/direct", body), Conversation)
+            if made.id != conversation:
+                raise ClientError("unexpected_answer", "another conversation was opened")
+            local_log.keep(self._session.store, made)
+        return conversation
+
+    async def row(self, conversation: ConversationId) -> ConversationRow:
+        """Give what the store knows of a conversation, asking the server when that is nothing."""
+        with self._session.store.reading() as tx:
+            known = conversations.select_conversation(tx, conversation)
+        if known is None:
+            await self.get(conversation)
+            return await self.row(conversation)
+        return known
 
     async def start(self) -> None:
         """On a profile that has just signed in: know the account's rooms, and listen from their heads on."""
@@ -74,8 +107,7 @@ class Rooms:
 
     async def get(self, conversation: ConversationId, *, patience: float | None = None) -> Conversation:
         """Read one of the account's conversations and keep what it says."""
-        request = Request("GET", f"/conversations/{conversation}")
-        found = await self._session.call(request, Conversation, patience=patience)
+        found = await fetch(self._session, conversation, patience=patience)
         local_log.keep(self._session.store, found)
         return found
 
@@ -164,3 +196,8 @@ class Rooms:
             if found.owner == account and name_key(found.name) == name_key(name):
                 return found
         raise taken
+
+
+async def fetch(session: Session, conversation: ConversationId, *, patience: float | None = None) -> Conversation:
+    """Read one of the account's conversations."""
+    return await session.call(Request("GET", f"/conversations/{conversation}"), Conversation, patience=patience)

@@ -42,13 +42,14 @@ def place_code(head: Head, digest: bytes, place: Place) -> str | None:
         return "roster_mismatch"
     if place.is_known:
         return "replayed"
-    if place.same_counter not in {None, digest}:
-        return "entry_forked"
-    if head.counter == 1 and head.prev != ZERO_HASH:
-        return "entry_forked"
-    if place.hash_before not in {None, head.prev} or place.prev_after not in {None, digest}:
-        return "entry_forked"
-    return None
+    return None if continues(head, digest, place) else "entry_forked"
+
+
+def continues(head: Head, digest: bytes, place: Place) -> bool:
+    """Tell whether an entry fits between those of its device that are known around its counter."""
+    is_only = place.same_counter in {None, digest}
+    is_first = head.counter > 1 or head.prev == ZERO_HASH
+    return is_only and is_first and place.hash_before in {None, head.prev} and place.prev_after in {None, digest}
 
 
 def leaves_gap(head: Head, place: Place) -> bool:
@@ -66,8 +67,8 @@ class Aim:
     account: bytes
 
 
-def content_code(head: Head, content: Content, aim: Aim | None) -> str | None:
-    """Name the check that a content fails: what its sender may do here, and at whom it aims."""
+def right_code(head: Head, aim: Aim | None) -> str | None:
+    """Name the check that fails: what the sender of an entry may do here, and at what it may aim."""
     if head.kind not in KINDS:
         return "not_entitled"
     if (head.kind in WITH_TARGET) != (head.target != ZERO_HASH) and head.kind != kinds.MESSAGE:

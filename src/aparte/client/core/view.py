@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from aparte.client.core.bodies import body_of
+from aparte.client.core.opened import Reacted
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent, Profile, Role
 from aparte.wire.conversations import Conversation, Member
@@ -119,6 +120,19 @@ def change_messages(messages: dict[EntryId, Message], conversation: Conversation
         messages[entry.id] = message_of(conversation, entry)
     elif entry.target is not None and entry.target.id in messages:
         messages[entry.target.id] = changed(messages[entry.target.id], entry)
+
+
+def reactions_of(changes: Iterable[Entry]) -> dict[str, tuple[AccountId, ...]]:
+    """Give who has reacted with what after the entries about a message, in order: the last of each person counts."""
+    found: dict[str, dict[AccountId, None]] = {}
+    for change in changes:
+        body = body_of(change)
+        if isinstance(body, Reacted):
+            people = found.setdefault(body.emoji, {})
+            people.pop(change.account, None)
+            if body.on:
+                people[change.account] = None
+    return {emoji: tuple(people) for emoji, people in found.items() if people}
 
 
 def message_of(conversation: ConversationId, entry: Entry) -> Message:

@@ -41,7 +41,7 @@ class Epoch:
 
 def members_of(row: ConversationRow, me: AccountId) -> tuple[AccountId, ...]:
     """Name the accounts of a direct conversation, or of notes to oneself."""
-    return (me,) if row.peer in {None, me} else (me, row.peer)  # type: ignore[return-value]
+    return (me,) if row.peer is None else (me, row.peer)
 
 
 def known(tx: Tx, conversation: ConversationId, number: int) -> Epoch | None:
@@ -50,24 +50,30 @@ def known(tx: Tx, conversation: ConversationId, number: int) -> Epoch | None:
     return None if row is None else _epoch_of(tx, row)
 
 
-def meet(
-    tx: Tx, conversation: ConversationId, members: Iterable[AccountId], found: tuple[int, bytes], seq: int
-) -> Epoch | None:
-    """Compute the epoch of a number and roster that the log names; None if that is not what the lists say."""
-    number, named = found
+def compute(
+    tx: Tx, conversation: ConversationId, members: Iterable[AccountId], named: tuple[int, bytes], seq: int
+) -> tuple[EpochRow, Epoch] | None:
+    """Compute the epoch of the number and roster that the log names at `seq`; None if the lists do not give it."""
+    number, digest = named
     row = epochs.select_epoch(tx, conversation, number)
-    if row is None:
+    if row is None or (row.seq == epochs.NOT_MET and row.roster != digest):
         before = epochs.select_newest(tx, conversation, seq)
         least = _unpacked(before.listed) if before is not None and before.epoch < number else {}
-        versions = _resolved(tx, conversation, members, named, least)
+        versions = _resolved(tx, conversation, members, digest, least)
         if versions is None:
             return None
-        row = EpochRow(number, seq, named, _packed(versions))
-    if row.roster != named:
-        return None
-    if seq < row.seq or row.seq == seq:
-        epochs.upsert_epoch(tx, conversation, EpochRow(number, seq, named, row.listed))
-    return _epoch_of(tx, row)
+        row = EpochRow(number, seq, digest, _packed(versions))
+    found = _epoch_of(tx, row) if row.roster == digest else None
+    return None if found is None else (EpochRow(number, seq, digest, row.listed), found)
+
+
+def meet(tx: Tx, conversation: ConversationId, row: EpochRow) -> None:
+    """Keep an epoch that the log has named, and where it did first."""
+    known = epochs.select_epoch(tx, conversation, row.epoch)
+    if known is not None and known.roster != row.roster:
+        epochs.delete_not_met(tx, conversation)
+    if known is None or row.seq < known.seq:
+        epochs.upsert_epoch(tx, conversation, row)
 
 
 def newest(tx: Tx, row: ConversationRow, me: AccountId) -> tuple[dict[AccountId, Pin], bytes]:
@@ -93,6 +99,16 @@ def agree(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> None:
     epochs.delete_not_met(tx, row.conversation)
     versions = {account: pin.list.version for account, pin in found.items()}
     epochs.upsert_epoch(tx, row.conversation, EpochRow(number, epochs.NOT_MET, computed, _packed(versions)))
+
+
+def disagree(tx: Tx, row: ConversationRow) -> None:
+    """Forget the number that was agreed on: the server has another roster for it."""
+    epochs.delete_not_met(tx, row.conversation)
+
+
+def has_any(tx: Tx, conversation: ConversationId) -> bool:
+    """Tell whether any epoch of a conversation is known."""
+    return epochs.select_newest(tx, conversation) is not None
 
 
 def is_truncated(tx: Tx, account: AccountId) -> bool:

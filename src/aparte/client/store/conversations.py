@@ -7,9 +7,12 @@ from aparte.client.core.names import name_key
 from aparte.client.store.db import Row, Tx
 from aparte.wire.content import Profile
 from aparte.wire.conversations import Conversation
-from aparte.wire.ids import ConversationId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
 
-COLUMNS = "conversation_id, kind, encryption_mode, name, topic, description, role, cursor_seq, cursor_id, listened_seq"
+COLUMNS = (
+    "conversation_id, kind, encryption_mode, name, topic, description, role, cursor_seq, cursor_id, listened_seq,"
+    " peer_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,22 @@ class ConversationRow:
     role: str | None
     cursor: Position
     listened_seq: int
+    peer: AccountId | None = None
+    """The other person of a direct conversation."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is end-to-end encrypted."""
+        return self.encryption_mode == "e2ee"
 
 
 def conversation_row(row: Row) -> ConversationRow:
     """Build a ConversationRow."""
-    conversation, kind, mode, name, topic, description, role, seq, cursor, listened = row
+    conversation, kind, mode, name, topic, description, role, seq, cursor, listened, peer = row
     here = Position(seq, EntryId(UUID(bytes=cursor)))
     known = ConversationId(UUID(bytes=conversation))
-    return ConversationRow(known, kind, mode, name, topic, description, role, here, listened)
+    other = AccountId(UUID(bytes=peer)) if peer else None
+    return ConversationRow(known, kind, mode, name, topic, description, role, here, listened, other)
 
 
 def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
@@ -43,8 +54,8 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
     tx.run(
         """
         INSERT INTO conversations (conversation_id, kind, encryption_mode, name, name_key, topic, description, role,
-                                   cursor_seq, cursor_id, listened_seq)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                   cursor_seq, cursor_id, listened_seq, peer_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (conversation_id) DO UPDATE SET
           name = excluded.name, name_key = excluded.name_key, topic = excluded.topic,
           description = excluded.description, role = excluded.role,
@@ -62,6 +73,7 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
         start.seq,
         start.id.bytes,
         start.seq,
+        found.peer.bytes if found.peer else None,
         found.membership.joined.seq,
     )
 
@@ -124,8 +136,11 @@ def update_listened(tx: Tx, conversation: ConversationId, seq: int) -> None:
 
 
 def select_unheard(tx: Tx) -> list[ConversationRow]:
-    """Read the conversations whose log reaches further than what the application was given."""
-    return [
-        conversation_row(row)
-        for row in tx.rows(f"SELECT {COLUMNS} FROM conversations WHERE listened_seq < cursor_seq")  # noqa: S608 - constant
-    ]
+    """Read the conversations with something that the application was not given: further on, or opened late."""
+    rows = tx.rows(
+        f"""
+        SELECT {COLUMNS} FROM conversations
+         WHERE listened_seq < cursor_seq OR conversation_id IN (SELECT conversation_id FROM sealed WHERE is_late = 1)
+        """  # noqa: S608 - constant
+    )
+    return [conversation_row(row) for row in rows]

@@ -77,6 +77,18 @@ def update_emptied(tx: Tx, conversation: ConversationId, target_seq: int) -> Non
     )
 
 
+def update_opened(tx: Tx, conversation: ConversationId, entry: Entry) -> None:
+    """Keep what an entry says, and at what it aims, once it could be opened."""
+    tx.run(
+        "UPDATE entries SET body = ?, target_seq = ?, target_id = ? WHERE conversation_id = ? AND seq = ?",
+        None if entry.body is None else _encode(plain(entry)),
+        entry.target.seq if entry.target else None,
+        _bytes(entry.target.id) if entry.target else None,
+        conversation.bytes,
+        entry.seq,
+    )
+
+
 def delete_log(tx: Tx, conversation: ConversationId) -> None:
     """Drop the local log of a conversation."""
     tx.run("DELETE FROM entries WHERE conversation_id = ?", conversation.bytes)
@@ -93,12 +105,54 @@ def select_entries(tx: Tx, conversation: ConversationId, after_seq: int, limit: 
     return [entry_of(row) for row in rows]
 
 
+def select_entry(tx: Tx, conversation: ConversationId, seq: int) -> Entry | None:
+    """Read the entry at a position."""
+    row = tx.row(
+        f"SELECT {COLUMNS} FROM entries e WHERE e.conversation_id = ? AND e.seq = ?",  # noqa: S608 - constant
+        conversation.bytes,
+        seq,
+    )
+    return entry_of(row) if row else None
+
+
+def select_by_id(tx: Tx, conversation: ConversationId, entry: EntryId) -> Entry | None:
+    """Read an entry by its id."""
+    row = tx.row(
+        f"SELECT {COLUMNS} FROM entries e WHERE e.conversation_id = ? AND e.id = ?",  # noqa: S608 - constant
+        conversation.bytes,
+        entry.bytes,
+    )
+    return entry_of(row) if row else None
+
+
+def select_first_seq(tx: Tx, conversation: ConversationId) -> int | None:
+    """Read where the local log begins."""
+    row = tx.row("SELECT seq FROM entries WHERE conversation_id = ? ORDER BY seq LIMIT 1", conversation.bytes)
+    return row[0] if row else None
+
+
+def select_messages(tx: Tx, conversation: ConversationId, before_seq: int, limit: int) -> list[Entry]:
+    """Read the newest messages before a position, oldest first."""
+    rows = tx.rows(
+        f"""
+        SELECT {COLUMNS} FROM entries e
+         WHERE e.conversation_id = ? AND e.seq < ? AND e.kind = ? ORDER BY e.seq DESC LIMIT ?
+        """,  # noqa: S608 - constant
+        conversation.bytes,
+        before_seq,
+        kinds.MESSAGE,
+        limit,
+    )
+    return [entry_of(row) for row in reversed(rows)]
+
+
 def select_about(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> list[Entry]:
     """Read what has happened to the messages from one position to another, in order."""
     rows = tx.rows(
         f"""
-        SELECT {COLUMNS} FROM entries e
-         WHERE e.conversation_id = ? AND e.target_seq BETWEEN ? AND ? ORDER BY e.seq
+        SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
+         WHERE e.conversation_id = ? AND e.target_seq BETWEEN ? AND ?
+           AND (s.state IS NULL OR s.state IN ('open', 'deleted')) ORDER BY e.seq
         """,  # noqa: S608 - constant
         conversation.bytes,
         first_seq,
@@ -112,14 +166,16 @@ def select_unheard(
 ) -> list[Entry]:
     """Read messages that the application has not heard, oldest first; and kinds that this version does not know.
 
-    Those written on this device are left out: it knows them.
+    Those written on this device are left out: it knows them. So are sealed ones that wait for their key or were
+    refused; those that have opened late are given although later ones were.
     """
     silent = sorted(kinds.KINDS.keys() - {kinds.MESSAGE})
     marks = ", ".join("?" * len(silent))
     rows = tx.rows(
         f"""
-        SELECT {COLUMNS} FROM entries e
+        SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
          WHERE e.conversation_id = ? AND e.seq > ? AND e.device_id IS NOT ? AND e.kind NOT IN ({marks})
+           AND (s.state IS NULL OR s.state IN ('open', 'deleted'))
          ORDER BY e.seq LIMIT ?
         """,  # noqa: S608 - constants and question marks
         conversation.bytes,
@@ -127,6 +183,19 @@ def select_unheard(
         device.bytes,
         *silent,
         limit,
+    )
+    return [entry_of(row) for row in rows]
+
+
+def select_late(tx: Tx, conversation: ConversationId, up_to_seq: int) -> list[Entry]:
+    """Read messages that opened after later ones were handed out."""
+    rows = tx.rows(
+        f"""
+        SELECT {COLUMNS} FROM entries e JOIN sealed s USING (conversation_id, seq)
+         WHERE e.conversation_id = ? AND e.seq <= ? AND s.is_late = 1 ORDER BY e.seq
+        """,  # noqa: S608 - constant
+        conversation.bytes,
+        up_to_seq,
     )
     return [entry_of(row) for row in rows]
 

@@ -70,6 +70,17 @@ def update_finished(tx: Tx, item: int, done: Finished) -> None:
     )
 
 
+def update_unfinished(tx: Tx, item: int) -> None:
+    """Forget the finished request of an item: it is sealed again."""
+    tx.run(
+        """
+        UPDATE outbox_sealed SET body = NULL, epoch = NULL, counter = NULL, hash = NULL, content_key = NULL
+         WHERE item = ?
+        """,
+        item,
+    )
+
+
 def select_key(tx: Tx, digest: bytes) -> bytes | None:
     """Read the content key of an entry of one's own that came back before its answer did."""
     row = tx.row("SELECT content_key FROM outbox_sealed WHERE hash = ?", digest)

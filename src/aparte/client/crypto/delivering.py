@@ -1,0 +1,165 @@
+"""Delivering sealed entries: sealed when their turn comes, repeated byte for byte, sealed anew when lists change.
+
+What the server answers is checked against what this device computes itself: an epoch of another roster than ours stops
+sending, a chain that is longer than we know stops this device.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from aparte.client.api import keys as api
+from aparte.client.api.conversations import fetch
+from aparte.client.core import retry
+from aparte.client.crypto import own, pairwise, pins, rosters, sealing
+from aparte.client.crypto.own import now_ms
+from aparte.client.crypto.sealing import BundlesNeeded, EpochUnknown, Sealing
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
+from aparte.client.session import Session, decoded
+from aparte.client.store import notices, outbox_sealed
+from aparte.client.store.conversations import ConversationRow
+from aparte.client.store.notices import Notice
+from aparte.client.store.outbox import OutboxRow
+from aparte.client.transport.http import Request
+from aparte.e2ee.device_list import ListedDevice
+from aparte.e2ee.errors import E2eeError
+from aparte.wire.ids import AccountId
+from aparte.wire.keys import Bundle
+from aparte.wire.messages import Sent
+
+ATTEMPTS = 8
+"""How often an item is sealed again because lists have changed, before that is called a mismatch."""
+AGAIN = frozenset({"stale_epoch", "missing_devices"})
+_random = random.SystemRandom()
+
+
+async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble: Callable[[str], None]) -> bytes:
+    """Send an item until it is stored; gives the answer. Raises what it is refused with for good."""
+    work, attempt, sealings = Sealing(row, item), 0, 0
+    while True:
+        try:
+            work, body = await ready(session, work)
+            answer = await session.once(Request("POST", f"/conversations/{row.conversation}/entries", body))
+            decoded(answer, Sent)
+        except NotSignedIn:
+            raise
+        except ClientError as error:
+            trouble(error.code)
+            if error.code in AGAIN and sealings < ATTEMPTS:
+                sealings += 1
+                await _renewed(session, work, error)
+            elif retry.is_transient(error):
+                await asyncio.sleep(retry.delay(attempt, _random.random(), error.retry_after))
+                attempt += 1
+            else:
+                raise refused(session, work, error) from None
+        else:
+            return answer
+
+
+async def ready(session: Session, work: Sealing) -> tuple[Sealing, bytes]:
+    """Give the finished request, fetching what sealing it needs."""
+    while True:
+        try:
+            with session.store.transaction(durable=True) as tx:
+                return work, sealing.finished(tx, work)
+        except BundlesNeeded as needed:
+            failed = await begin_sessions(session, needed.devices)
+            work = replace(work, unusable=work.unusable | failed)
+        except EpochUnknown:
+            await learn_epoch(session, work.row)
+        except KeyRefused as error:
+            if error.code != "no_keys":
+                raise
+            await learn_lists(session, work.row)
+
+
+async def begin_sessions(session: Session, devices: list[tuple[AccountId, ListedDevice]]) -> frozenset[bytes]:
+    """Begin sessions with devices; gives those whose bundle is of no use, each with a notice."""
+    failed: set[bytes] = set()
+    for account in dict.fromkeys(account for account, _ in devices):
+        wanted = [listed for owner, listed in devices if owner == account]
+        found = await _bundles(session, account, wanted)
+        for listed in wanted:
+            code = _begun(session, account, listed, found.get(listed.device))
+            if code is not None:
+                failed.add(listed.device)
+                with session.store.transaction() as tx:
+                    notices.insert_notice(tx, Notice(code, now_ms(), account, pairwise.device_of(listed)))
+    return frozenset(failed)
+
+
+async def learn_lists(session: Session, row: ConversationRow) -> None:
+    """Fetch the newest lists of a conversation's members. Raises KeyRefused `no_keys` if one has none."""
+    me = session.profile.account
+    await pins.refresh(session, rosters.members_of(row, me))
+    with session.store.reading() as tx:
+        try:
+            rosters.newest(tx, row, me)
+        except KeyRefused:
+            raise ClientError("peer_without_keys") from None
+
+
+async def learn_epoch(session: Session, row: ConversationRow) -> None:
+    """Ask for the number of the epoch that the newest lists make."""
+    await learn_lists(session, row)
+    found = await fetch(session, row.conversation, patience=0)
+    with session.store.transaction() as tx:
+        rosters.agree(tx, row, session.profile.account, found.epoch)
+
+
+def refused(session: Session, work: Sealing, error: ClientError) -> ClientError:
+    """Give the error that ends an item; one that shows this device's state to be an old copy stops the device."""
+    with session.store.transaction(durable=True) as tx:
+        done = outbox_sealed.select_finished(tx, work.item.item)
+        known = error.data.get("counter")
+        if error.code == "chain_broken" and done is not None and isinstance(known, int) and known >= done.counter:
+            own.stop(tx, "state_rolled_back")
+            return KeyRefused("state_rolled_back")
+        if error.code == "stale_epoch":
+            about = Notice("roster_mismatch", now_ms(), work.row.peer, None, work.row.conversation)
+            notices.insert_notice(tx, about)
+            return KeyRefused("roster_mismatch")
+    return error
+
+
+async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
+    """Look at the lists again, and agree on the epoch if the server's roster is the one that they make."""
+    await learn_lists(session, work.row)
+    me = session.profile.account
+    with session.store.transaction() as tx:
+        sealing.again(tx, work)
+        number, named = error.data.get("epoch"), error.data.get("roster")
+        _, computed = rosters.newest(tx, work.row, me)
+        if isinstance(number, int) and number > 0 and named == computed.hex():
+            rosters.agree(tx, work.row, me, number)
+        elif error.code == "stale_epoch":
+            rosters.disagree(tx, work.row)
+
+
+async def _bundles(session: Session, account: AccountId, wanted: list[ListedDevice]) -> dict[bytes, Bundle]:
+    """Ask for bundles; an answer without a part of one is an answer without bundles."""
+    try:
+        found = await api.bundles(session, account, [pairwise.device_of(listed) for listed in wanted])
+    except ClientError as error:
+        if error.code != "unexpected_answer" or error.status is not None:
+            raise
+        return {}
+    return {bundle.device.bytes: bundle for bundle in found}
+
+
+def _begun(session: Session, account: AccountId, listed: ListedDevice, found: Bundle | None) -> str | None:
+    """Begin a session; gives the code of what is wrong with the bundle."""
+    if found is None:
+        return "no_keys"
+    try:
+        with session.store.transaction() as tx:
+            pairwise.begin(tx, own.load(tx), account, listed, found)
+    except KeyRefused as error:
+        if error.code != "device_not_listed":
+            raise
+        return error.code
+    except E2eeError:
+        return "bad_prekeys"
+    return None

@@ -1,0 +1,161 @@
+"""Payloads: pairwise messages without an entry, taken in one transaction each, and sent after theirs.
+
+Looked at when the gateway opens, when the server says that some wait, and every few minutes. One process of the
+profile does it: the one that has the gateway.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from aparte.client import local_log
+from aparte.client.api import payloads as api
+from aparte.client.core import retry
+from aparte.client.crypto import key_requests, keyring, lists, opening, own, pairwise, pins, shared
+from aparte.client.crypto.arrivals import Reader
+from aparte.client.crypto.own import now_ms
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
+from aparte.client.session import Session
+from aparte.client.store import payloads
+from aparte.client.store.db import Tx
+from aparte.client.store.payloads import PayloadRow
+from aparte.e2ee import payload
+from aparte.e2ee.device_list import ListedDevice
+from aparte.e2ee.errors import E2eeError, NoSession
+from aparte.e2ee.payload import AccountState, KeyRequest, Keys, SignedLists
+from aparte.wire.ids import AccountId
+from aparte.wire.keys import NewPayload, Payload, SignedList
+
+ROUND_SECONDS = 180.0
+AT_ONCE = 32
+"""How many payloads are sent with one request."""
+
+
+class Mailbox:
+    """The payloads of a profile, coming and going."""
+
+    def __init__(self, session: Session, on_change: Callable[[], None]) -> None:
+        """Work in the name of a session. `on_change` is called when something that waited was opened."""
+        self._session = session
+        self._on_change = on_change
+        self._due = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look: payloads wait, or something must be asked for."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Exchange payloads until cancelled; trouble of the server waits for the next round. Raises NotSignedIn."""
+        while True:
+            self._due.clear()
+            try:
+                await self.exchange()
+            except NotSignedIn:
+                raise
+            except ClientError as error:
+                if retry.is_transient(error):
+                    await asyncio.sleep(error.retry_after or 1.0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_SECONDS):
+                    await self._due.wait()
+
+    async def exchange(self) -> None:
+        """Take in what waits, ask for what is missing, send what must go out."""
+        with self._session.store.reading() as tx:
+            reader = local_log.reader_of(tx, self._session.profile.account)
+        if reader.own is None or reader.own.number is None:
+            return
+        await self._take_in()
+        await key_requests.ask(self._session, reader)
+        await self._send_out()
+
+    async def _take_in(self) -> None:
+        while True:
+            page = await api.waiting(self._session)
+            if not page.payloads:
+                return
+            await self._learn_senders(page.payloads)
+            for one in page.payloads:
+                with self._session.store.transaction(durable=True) as tx:
+                    reader = local_log.reader_of(tx, self._session.profile.account)
+                    opened = payloads.insert_seen(tx, one.id, now_ms()) and take(tx, reader, one)
+                if opened:
+                    self._on_change()
+                await asyncio.sleep(0)
+            await api.done(self._session, [one.id for one in page.payloads])
+            if not page.more:
+                return
+
+    async def _learn_senders(self, found: list[Payload]) -> None:
+        """Fetch the lists that are needed to know who has written."""
+        with self._session.store.reading() as tx:
+            unknown = {one.account for one in found if sender_of(tx, one) is None}
+        with suppress(KeyRefused):
+            if unknown:
+                await pins.refresh(self._session, sorted(unknown))
+
+    async def _send_out(self) -> None:
+        """Send what was kept, by account; what is refused for good is forgotten."""
+        with self._session.store.reading() as tx:
+            rows = payloads.select_payloads(tx, AT_ONCE)
+        for account in dict.fromkeys(row.account for row in rows):
+            group = [row for row in rows if row.account == account]
+            try:
+                await api.hand_in(self._session, account, [new_payload(row) for row in group])
+            except ClientError as error:
+                if retry.is_transient(error) or isinstance(error, NotSignedIn):
+                    raise
+            with self._session.store.transaction() as tx:
+                for row in group:
+                    payloads.delete_payload(tx, row.payload)
+        if len(rows) == AT_ONCE:
+            await self._send_out()
+
+
+def new_payload(row: PayloadRow) -> NewPayload:
+    """Give a payload as it is handed in."""
+    return NewPayload(row.payload, row.device, 2 if row.type == 2 else 3, row.body)
+
+
+def sender_of(tx: Tx, one: Payload) -> ListedDevice | None:
+    """Give the device that a payload is said to come from, if it is listed."""
+    pin = pins.pinned(tx, one.account)
+    return pin.list.find(one.device.bytes) if pin else None
+
+
+def take(tx: Tx, reader: Reader, one: Payload) -> bool:
+    """Open a payload and do what it says; tells whether an entry that waited is open now. The unsound is dropped."""
+    listed = sender_of(tx, one)
+    if listed is None or reader.own is None:
+        return False
+    try:
+        found = payload.decode(pairwise.decrypt(tx, reader.own, one.account, listed, one.type, one.body))
+    except E2eeError:
+        return False
+    match found:
+        case Keys():
+            waiting = keyring.take_given(tx, found, one.account, one.device)
+            return sum(opening.reopen(tx, row, reader) for row in waiting) > 0
+        case KeyRequest(hashes):
+            with suppress(NoSession):
+                key_requests.answer(tx, reader, one.account, listed, hashes)
+        case AccountState() if one.account == reader.account:
+            take_account_state(tx, found)
+        case SignedLists():
+            take_lists(tx, found, one.account)
+    return False
+
+
+def take_account_state(tx: Tx, found: AccountState) -> None:
+    """Take what another of one's own devices tells of the account."""
+    if found.account_private is not None:
+        own.take_account_key(tx, found.account_private)
+    shared.adopt(tx, found.pins, now_ms())
+
+
+def take_lists(tx: Tx, found: SignedLists, sender: AccountId) -> None:
+    """Take the sender's own lists that it passes on, as if the server had served them."""
+    signed = [SignedList(one.list, one.signature, one.previous_signature) for one in found.lists]
+    mine = [one for one in signed if lists.account_of(one) == sender]
+    with suppress(KeyRefused):
+        pins.take(tx, sender, mine, now_ms())

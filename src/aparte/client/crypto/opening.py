@@ -1,0 +1,205 @@
+"""Opening sealed entries: every check in its order, in the transaction that stores the entry.
+
+What fails is kept as refused under the name of the check, told in a notice, and changes nothing else. What has no key
+yet waits, and its head still counts for the chain of its device. Source: docs/protocol/e2ee.md.
+"""
+
+from msgspec.structs import replace
+
+from aparte.client.core import checks, opened
+from aparte.client.crypto import arrivals, keyring, rosters
+from aparte.client.crypto.arrivals import Arrival, Reader
+from aparte.client.crypto.own import now_ms
+from aparte.client.crypto.rosters import Epoch
+from aparte.client.store import chains, content_keys, conversations, entries, notices, sealed
+from aparte.client.store.content_keys import ContentKey
+from aparte.client.store.conversations import ConversationRow
+from aparte.client.store.db import Tx
+from aparte.client.store.epochs import EpochRow
+from aparte.client.store.notices import Notice
+from aparte.client.store.sealed import SealedRow, State
+from aparte.e2ee import content as contents
+from aparte.e2ee import entry as entry_seal
+from aparte.e2ee.content import Content, Deletion
+from aparte.e2ee.errors import E2eeError, NeedsNewer
+from aparte.wire import kinds
+from aparte.wire.ids import Position
+from aparte.wire.messages import Entry
+from aparte.wire.sealed import Sealed
+
+SILENT = frozenset({"before_device"})
+"""Why an entry is not readable without anything being wrong: this device was not listed yet when it was written."""
+
+
+class _Refused(Exception):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: Reader) -> Entry:
+    """Check and open an entry that continues the log; gives it as the log keeps it, with its content or without."""
+    silent = replace(entry, sealed=None, body=None, target=None)
+    try:
+        arrival = arrivals.arrival_of(row, entry, found)
+    except (E2eeError, OverflowError):
+        _tell(tx, row, entry, "bad_entry")
+        return silent
+    members = rosters.members_of(row, reader.account)
+    try:
+        computed = rosters.compute(tx, row.conversation, members, (found.epoch, found.roster), entry.seq)
+        if computed is None:
+            raise _Refused(_unknown_roster(tx, row, reader))
+        content = _opened(tx, arrival, computed[1], reader)
+        _check_place(tx, arrival, computed[1])
+        if content is not None:
+            _check_content(tx, arrival, content)
+    except _Refused as refusal:
+        sealed.insert_sealed(tx, arrival.kept("refused", refusal.code))
+        if refusal.code not in SILENT:
+            _tell(tx, row, entry, refusal.code)
+        return silent
+    _accept(tx, arrival, computed[0], content)
+    return silent if content is None else take_effect(tx, arrival, content, silent, reader)
+
+
+def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> bool:
+    """Open an entry that has waited, if its key is here; tells whether it is settled now."""
+    row = conversations.select_conversation(tx, kept.conversation)
+    entry = entries.select_entry(tx, kept.conversation, kept.seq)
+    if row is None or entry is None or kept.sealed is None:
+        return False
+    arrival = arrivals.arrival_again(row, entry, kept)
+    try:
+        content = _content(tx, arrival, reader)
+        if content is None:
+            return False
+        _check_content(tx, arrival, content)
+    except _Refused as refusal:
+        sealed.update_state(tx, kept, "refused", refusal.code)
+        _tell(tx, row, entry, refusal.code)
+        return True
+    if entry.kind == kinds.EDIT and _is_deleted(tx, arrival):
+        sealed.update_state(tx, kept, "deleted")
+        return True
+    is_news = is_late and entry.kind == kinds.MESSAGE and entry.device != reader.device
+    sealed.update_state(tx, kept, "open", is_late=is_news)
+    entries.update_opened(tx, kept.conversation, take_effect(tx, arrival, content, entry, reader))
+    return True
+
+
+def take_effect(tx: Tx, arrival: Arrival, content: Content, entry: Entry, reader: Reader) -> Entry:
+    """Let what an entry says change what it aims at; gives the entry with its content."""
+    aimed = arrivals.aim_of(tx, arrival)
+    if isinstance(content, Deletion) and aimed is not None:
+        if content.on:
+            _erase(tx, arrival, aimed[0], reader)
+        else:
+            _restore(tx, arrival, content, aimed[0], reader)
+    target = Position(aimed[0].seq, aimed[0].id) if aimed else None
+    return replace(entry, body=opened.body_of_content(content), target=target)
+
+
+# Checks ---------------------------------------------------------------------------------------------------------------
+
+
+def _unknown_roster(tx: Tx, row: ConversationRow, reader: Reader) -> str:
+    """What a roster means that the lists do not give: nothing, before the first epoch that a linked device can know."""
+    is_before = rosters.is_truncated(tx, reader.account) and not rosters.has_any(tx, row.conversation)
+    return "before_device" if is_before else "roster_mismatch"
+
+
+def _opened(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> Content | None:
+    """Check the sender, take the key out of the envelope, and open; None while there is no key."""
+    if epoch.find(arrival.entry.account, arrival.device) is None:
+        raise _Refused("wrong_sender")
+    if epoch.find(reader.account, reader.device) is None:
+        raise _Refused("before_device")
+    if not keyring.take_envelope(tx, arrival, epoch, reader):
+        raise _Refused("bad_entry")
+    content = _content(tx, arrival, reader)
+    if content is None and arrival.device == reader.device and not keyring.acceptable(tx, arrival, reader):
+        raise _Refused("entry_forked")
+    return content
+
+
+def _content(tx: Tx, arrival: Arrival, reader: Reader) -> Content | None:
+    """Open and read; None while there is no key, or when the server has only the digest left."""
+    found = keyring.acceptable(tx, arrival, reader)
+    if arrival.sealed.sealed is None or not found:
+        return None
+    try:
+        data = entry_seal.open_(arrival.head, arrival.sealed.sealed, found[0].key)
+        return contents.decode(arrival.head.kind, data)
+    except NeedsNewer:
+        raise _Refused("needs_newer") from None
+    except E2eeError:
+        raise _Refused("bad_entry") from None
+
+
+def _check_place(tx: Tx, arrival: Arrival, epoch: Epoch) -> None:
+    place = arrivals.place_of(tx, arrival, epoch.roster)
+    code = checks.place_code(arrival.head, arrival.hash, place)
+    if code is not None:
+        raise _Refused(code)
+    if checks.leaves_gap(arrival.head, place):
+        _tell(tx, arrival.row, arrival.entry, "gap")
+
+
+def _check_content(tx: Tx, arrival: Arrival, content: Content) -> None:
+    aimed = arrivals.aim_of(tx, arrival)
+    code = checks.right_code(arrival.head, aimed[1] if aimed else None)
+    if code is None and content.after is not None:
+        conversation, position = arrival.row.conversation, content.after[0]
+        known = sealed.select_at(tx, conversation, position)
+        is_here = entries.select_entry(tx, conversation, position) is not None
+        code = checks.order_code(content, arrival.entry.seq, known.hash if known else None, is_here=is_here)
+    if code is not None:
+        raise _Refused(code)
+
+
+def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, content: Content | None) -> None:
+    rosters.meet(tx, arrival.row.conversation, epoch)
+    chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
+    state: State = "deleted" if arrival.sealed.sealed is None else "waiting" if content is None else "open"
+    sealed.insert_sealed(tx, arrival.kept(state, None))
+
+
+def _tell(tx: Tx, row: ConversationRow, entry: Entry, code: str) -> None:
+    about = Notice(code, now_ms(), entry.account, entry.device, row.conversation, entry.seq)
+    notices.insert_notice(tx, about)
+
+
+# Deletion and restore -------------------------------------------------------------------------------------------------
+
+
+def _with_edits(tx: Tx, arrival: Arrival, target: Entry) -> list[SealedRow]:
+    conversation = arrival.row.conversation
+    about = entries.select_about(tx, conversation, target.seq, target.seq)
+    seqs = [target.seq, *(entry.seq for entry in about if entry.kind == kinds.EDIT)]
+    return [kept for seq in seqs if (kept := sealed.select_at(tx, conversation, seq)) is not None]
+
+
+def _is_deleted(tx: Tx, arrival: Arrival) -> bool:
+    kept = sealed.select_hashed(tx, arrival.row.conversation, arrival.head.target)
+    return kept is not None and kept.state == "deleted"
+
+
+def _erase(tx: Tx, arrival: Arrival, target: Entry, reader: Reader) -> None:
+    """Forget words and keys; whoever deleted keeps the keys, to restore."""
+    for kept in _with_edits(tx, arrival, target):
+        sealed.update_state(tx, kept, "deleted")
+        if arrival.entry.account != reader.account:
+            content_keys.delete_keys(tx, kept.hash)
+    entries.update_emptied(tx, arrival.row.conversation, target.seq)
+
+
+def _restore(tx: Tx, arrival: Arrival, content: Deletion, target: Entry, reader: Reader) -> None:
+    """Open the target again with the key that the restore brings; its edits wait for theirs."""
+    for kept in _with_edits(tx, arrival, target):
+        if kept.seq == target.seq and content.key is not None and target.device is not None:
+            given = ContentKey(kept.hash, content.key, target.account, target.device)
+            content_keys.insert_key(tx, given, now_ms())
+        if kept.sealed is not None:
+            sealed.update_state(tx, kept, "waiting")
+            reopen(tx, kept, reader, is_late=False)

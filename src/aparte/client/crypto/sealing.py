@@ -1,0 +1,165 @@
+"""Sealing entries: one transaction makes the key, the envelopes and the finished request, before anything is sent.
+
+What it needs from the server, bundles and epoch numbers, it asks for by exceptions, and is tried again; the request
+that it leaves is sent byte for byte until it is answered.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from msgspec.structs import replace
+
+from aparte.client.crypto import own as own_keys
+from aparte.client.crypto import pairwise, pins, rosters
+from aparte.client.crypto.own import Own, now_ms
+from aparte.client.errors import KeyRefused
+from aparte.client.store import chains, content_keys, epochs, outbox_sealed, sealed
+from aparte.client.store.content_keys import ContentKey
+from aparte.client.store.conversations import ConversationRow
+from aparte.client.store.db import Tx
+from aparte.client.store.outbox import OutboxRow
+from aparte.client.store.outbox_sealed import Finished, Unsealed
+from aparte.e2ee import content as contents
+from aparte.e2ee import entry as entry_seal
+from aparte.e2ee import payload
+from aparte.e2ee.content import Content, Reaction
+from aparte.e2ee.device_list import ListedDevice
+from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
+from aparte.e2ee.errors import NoSession
+from aparte.e2ee.payload import Keys
+from aparte.e2ee.primitives import NO_SALT, hkdf, hmac_sha256, sha256
+from aparte.wire.codec import to_json
+from aparte.wire.ids import AccountId
+from aparte.wire.sealed import Envelope, SealedTarget, SealEntry
+
+TAG_LABEL = b"aparte-reaction-tag-v1"
+
+
+class EpochUnknown(Exception):
+    """The number of the epoch that the newest lists make is not known: the server must be asked."""
+
+
+class BundlesNeeded(Exception):
+    """Sessions must be begun with these devices first."""
+
+    def __init__(self, devices: list[tuple[AccountId, ListedDevice]]) -> None:
+        super().__init__(f"{len(devices)} devices")
+        self.devices = devices
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """An item of the outbox whose turn has come. `unusable`: devices whose bundle was of no use."""
+
+    row: ConversationRow
+    item: OutboxRow
+    unusable: frozenset[bytes] = field(default=frozenset())
+
+
+def finished(tx: Tx, work: Sealing) -> bytes:
+    """Give the request of an item, sealing it if that was not done before. Raises KeyRefused and the two above."""
+    own = own_keys.load(tx)
+    done = outbox_sealed.select_finished(tx, work.item.item)
+    if done is None:
+        what = outbox_sealed.select_unsealed(tx, work.item.item)
+        assert what is not None  # noqa: S101 - the caller has seen it
+        done = _sealed(tx, work, what, own)
+        outbox_sealed.update_finished(tx, work.item.item, done)
+    return done.body
+
+
+def again(tx: Tx, work: Sealing) -> None:
+    """Forget a request that the server refused because lists have changed: its key was for those of before."""
+    done = outbox_sealed.select_finished(tx, work.item.item)
+    if done is not None:
+        outbox_sealed.update_unfinished(tx, work.item.item)
+
+
+def accepted(tx: Tx, work: Sealing) -> None:
+    """The server has the entry: move this device's chain, and keep the key."""
+    own = own_keys.load(tx)
+    done = outbox_sealed.select_finished(tx, work.item.item)
+    if done is None:
+        return
+    chains.upsert_chain(tx, work.row.conversation, own.device, done.counter, done.hash)
+    content_keys.insert_key(tx, ContentKey(done.hash, done.key, own.account, own.device), now_ms())
+
+
+def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
+    found, roster = rosters.newest(tx, work.row, own.account)
+    for account in found:
+        pins.check_may_send(tx, account)
+    epoch = epochs.select_newest(tx, work.row.conversation)
+    if epoch is None or epoch.roster != roster:
+        raise EpochUnknown
+    head = _head(tx, work, what, own, (epoch.epoch, roster))
+    content = _content(tx, work, what)
+    key = secrets.token_bytes(entry_seal.KEY_BYTES)
+    body = entry_seal.seal(head, contents.encode(content), key)
+    digest = entry_hash(head, sha256(body))
+    plaintext = payload.encode(Keys(((key, digest),)))
+    request = SealEntry(
+        client_message_id=work.item.client_message_id,
+        epoch=head.epoch,
+        roster=roster,
+        counter=head.counter,
+        prev=head.prev,
+        sealed=body,
+        envelopes=_envelopes(tx, work, own, found, plaintext),
+        kind=cast("Literal[1, 2, 3, 4, 5, 7]", what.kind),
+        target=SealedTarget(what.target, head.target) if what.target is not None else None,
+        on=what.is_on,
+        tag=_tag(own, head, content) if isinstance(content, Reaction) else None,
+    )
+    return Finished(to_json(request), head.epoch, head.counter, digest, key)
+
+
+def _head(tx: Tx, work: Sealing, what: Unsealed, own: Own, epoch: tuple[int, bytes]) -> Head:
+    counter, prev = chains.select_chain(tx, work.row.conversation, own.device) or (0, ZERO_HASH)
+    return Head(
+        kind=what.kind,
+        conversation=work.row.conversation.bytes,
+        account=own.account.bytes,
+        device=own.device.bytes,
+        epoch=epoch[0],
+        roster=epoch[1],
+        counter=counter + 1,
+        client_id=work.item.client_message_id.bytes,
+        prev=prev,
+        target=what.target_hash or ZERO_HASH,
+    )
+
+
+def _content(tx: Tx, work: Sealing, what: Unsealed) -> Content:
+    """Give the content with the newest entry that was read here."""
+    content = contents.decode(what.kind, what.content)
+    return replace(content, after=sealed.select_newest(tx, work.row.conversation))
+
+
+def _envelopes(tx: Tx, work: Sealing, own: Own, found: dict[AccountId, pins.Pin], plaintext: bytes) -> list[Envelope]:
+    """Encrypt for every listed device but this one and those that the server has not seen for long."""
+    envelopes: list[Envelope] = []
+    missing: list[tuple[AccountId, ListedDevice]] = []
+    for account, pin in found.items():
+        for listed in pin.list.devices:
+            if listed.device in pin.dormant or listed.device == own.device.bytes:
+                continue
+            if listed.device in work.unusable:
+                envelopes.append(Envelope(pairwise.device_of(listed), 0))
+                continue
+            try:
+                envelopes.append(pairwise.encrypt(tx, own, account, listed, plaintext))
+            except NoSession:
+                missing.append((account, listed))
+    if missing:
+        raise BundlesNeeded(missing)
+    return envelopes
+
+
+def _tag(own: Own, head: Head, content: Reaction) -> bytes:
+    """Mark which reactions of one person are the same, so that only their own devices can tell which."""
+    if own.account_key is None:
+        raise KeyRefused("keys_needed")
+    key = hkdf(NO_SALT, own.account_key.private, TAG_LABEL, 32)
+    return hmac_sha256(key, head.target + content.emoji.encode())[:16]
