@@ -6,16 +6,19 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+from aparte.e2ee.device_list import DeviceList
 from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
-from aparte.e2ee.roster import direct_id
+from aparte.e2ee.roster import NO_STATEMENT, direct_id
+from aparte.e2ee.roster import roster as roster_of
 from aparte.server.conversations import actions as conversations
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.wire.conversations import Conversation
-from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, SessionId
 from aparte.wire.keys import NewDirect, SignedList
 from aparte.wire.sealed import Envelope, SealedTarget, SealEntry
 from tests.support import keys
+from tests.support.people import Device
 
 SHORTEST = 192
 
@@ -109,6 +112,30 @@ class Sealer:
     def at(self, entry: SealEntry, stored: Any) -> SealedTarget:
         """Aim at an entry of this device that was stored."""
         return SealedTarget(EntryId(stored.id), self.hashes[entry.client_message_id])
+
+
+async def over_the_wire(one: Device, other: Device, *more: Device) -> tuple[Sealer, Sealer]:
+    """Open the conversation of two people over REST; gives what each of the first two devices seals with.
+
+    `more` are further listed devices of either.
+    """
+    a, b = caller_of(one), caller_of(other)
+    conversation = direct(a, b)
+    await one.post("/conversations/direct", {"id": str(conversation), "account": other.account})
+    lists = [DeviceList.deserialize((await person.newest_list()).list) for person in (one, other)]
+    present = roster_of(conversation.bytes, NO_STATEMENT, {each.account: each.hash for each in lists})
+    listed = [caller_of(device).device for device in (one, other, *more)]
+    epoch = (await one.get(f"/conversations/{conversation}"))["epoch"]
+    return (
+        Sealer(a, conversation, epoch, present, [device for device in listed if device != a.device]),
+        Sealer(b, conversation, epoch, present, [device for device in listed if device != b.device]),
+    )
+
+
+def caller_of(device: Device) -> Caller:
+    """A device of the wire, as the server knows it."""
+    account, session = UUID(device.account), UUID(device.tokens["session_id"])
+    return Caller(AccountId(account), DeviceId(UUID(device.id)), SessionId(session), "user", is_listed=True)
 
 
 @dataclass

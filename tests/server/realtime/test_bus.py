@@ -7,10 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from tests.support.valkey import Server, running, until
 
-from aparte.server.kit.doorbell import Ended, Hint, Joined, Left, ToAccount, ToConversation
+from aparte.server.kit.doorbell import (
+    Ended,
+    Hint,
+    Joined,
+    Left,
+    ToAccount,
+    ToConversation,
+    ToConversationSealed,
+    ToDevice,
+)
 from aparte.server.kit.valkey import Valkey
 from aparte.server.realtime import bus as module
 from aparte.server.realtime.bus import Bus
@@ -18,6 +28,7 @@ from aparte.wire import frames
 from aparte.wire.codec import to_json, to_msgpack
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, SessionId
 from aparte.wire.messages import Entry
+from aparte.wire.sealed import Envelope, Sealed
 
 Node = tuple[Bus, list[tuple[Hint, Any]]]
 Start = Callable[[], Any]
@@ -101,6 +112,25 @@ async def test_everything_about_an_account_comes_over_its_channel_in_order(start
     ]
     await rung(mine, hints, heard, 4)
     assert [hint for hint, _ in heard][:4] in ([*hints[:3], hints[4]], [hints[4], *hints[:3]])
+
+
+async def test_a_sealed_entry_and_what_is_for_one_device_arrive_as_they_were(start: Start) -> None:
+    (mine, _), (theirs, heard) = await start(), await start()
+    conversation, device = ConversationId(uuid4()), DeviceId(uuid4())
+    theirs.watch(f"conversation:{conversation}")
+    theirs.watch(f"device:{device}")
+    frame = live(conversation, 3)
+    sealed = Sealed(1, b"r" * 32, 4, b"p" * 32, sealed=bytes(range(256)))
+    entry = msgspec.structs.replace(frame.entry, body=None, sealed=sealed)
+    envelopes = [Envelope(device, 3, b"\xff\x00"), Envelope(DeviceId(uuid4()), 0)]
+    hints: list[Hint] = [
+        ToConversationSealed(conversation, frames.Live(conversation, entry), envelopes),
+        ToDevice(device, frames.Waiting()),
+        ToDevice(DeviceId(uuid4()), frames.Waiting()),
+    ]
+    await rung(mine, hints, heard, 2)
+    arrived = [hint for hint, _ in heard][:2]
+    assert arrived in (hints[:2], hints[1::-1])
 
 
 async def test_nobody_hears_what_is_no_longer_watched(start: Start) -> None:
