@@ -33,3 +33,13 @@ def test_what_cannot_be_measured_is_one_sentence() -> None:
     assert "could not be measured" in done.stderr
     assert "Traceback" not in done.stderr
     assert bench("room", "--server", "http://127.0.0.1:9", "--slow-flush", "2").returncode == 1
+
+
+def test_direct_conversations_are_measured_in_the_same_way(tmp_path: Path) -> None:
+    done = bench("direct", "--devices", "4", "--seconds", "0.5", "--rate", "200", "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    [section] = json.loads(done.stdout)["sections"]
+    assert section["title"].startswith("2 direct conversations")
+    figures = {figure["name"]: figure["value"] for figure in section["figures"]}
+    assert figures["undelivered"] == figures["refused_or_closed"] == 0
+    assert figures["messages_in_all"] > 0

@@ -127,7 +127,8 @@ async def _second_device(here: Crowd, connection: Connection, person: Person) ->
 
 def _title(options: Options) -> str:
     how = room.driven(options.drive)
+    pairs = options.devices // 2
     return (
-        f"{options.devices // 2} direct conversations; {BODY_BYTES} bytes sealed in {SEALED_BYTES}, "
+        f"{pairs} direct conversation{'' if pairs == 1 else 's'}; {BODY_BYTES} bytes sealed in {SEALED_BYTES}, "
         f"2 envelopes of {ENVELOPE_BYTES}; {ENCODING}; {how}"
     )
