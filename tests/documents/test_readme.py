@@ -26,6 +26,7 @@ from aparte.embedded.postgres import Address
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 PASSWORD = "correct horse battery staple"
+PROMPT = r"(?:Password|Repeat for confirmation): ?"
 SECONDS = 90
 
 
@@ -74,30 +75,60 @@ def running(script: str, env: dict[str, str], cwd: Path, url: str = "") -> Itera
         process.stdout.close()
 
 
+class Terminal:
+    """A script in a terminal, and somebody who reads what it says and types."""
+
+    def __init__(self, script: str, env: dict[str, str], cwd: Path) -> None:
+        self.said = ""
+        self._read_to = 0
+        self._ends = time.monotonic() + SECONDS
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.chdir(cwd)
+            os.execvpe("bash", ["bash", "-ec", script], env)  # noqa: S606 - this process is the shell from here on
+
+    def expect(self, pattern: str) -> str:
+        """Read on until it says this; gives what matched, the first group if there is one."""
+        while not (found := re.compile(pattern).search(self.said, self._read_to)):
+            assert self._reads(), self.said
+        self._read_to = found.end()
+        return found[found.re.groups and 1]
+
+    def answer(self, prompt: str, line: str) -> None:
+        """Type a line once it is asked for; a moment later, because a terminal that goes silent forgets what came."""
+        self.expect(prompt)
+        time.sleep(0.2)
+        os.write(self._terminal, f"{line}\n".encode())
+
+    def close(self) -> str:
+        """Type the password whenever it is asked for, until the script has ended well; gives all that it said."""
+        asked = len(re.findall(PROMPT, self.said[: self._read_to]))
+        while self._reads():
+            prompts = len(re.findall(PROMPT, self.said))
+            if prompts > asked:
+                asked = prompts
+                time.sleep(0.2)
+                os.write(self._terminal, f"{PASSWORD}\n".encode())
+        os.close(self._terminal)
+        _, status = os.waitpid(self._pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, self.said
+        return self.said
+
+    def _reads(self) -> bool:
+        """Read what comes next; False once nothing more will come."""
+        while not select.select([self._terminal], [], [], 0.2)[0]:
+            assert time.monotonic() < self._ends, self.said
+        try:
+            data = os.read(self._terminal, 4096)
+        except OSError:
+            return False
+        self.said = (self.said + data.decode(errors="replace")).replace("\r\n", "\n")
+        return bool(data)
+
+
 def in_a_terminal(script: str, env: dict[str, str], cwd: Path) -> str:
     """Run a script in a terminal where somebody types the password whenever they are asked for it."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        os.execvpe("bash", ["bash", "-ec", script], env)  # noqa: S606 - this process is the shell from here on
-    output, asked = "", 0
-    ends = time.monotonic() + SECONDS
-    while time.monotonic() < ends:
-        if not select.select([terminal], [], [], 0.2)[0]:
-            continue
-        try:
-            output += os.read(terminal, 4096).decode(errors="replace")
-        except OSError:
-            break
-        prompts = len(re.findall(r"(?:Password|Repeat for confirmation): ?", output))
-        if prompts > asked:
-            asked = prompts
-            time.sleep(0.2)
-            os.write(terminal, f"{PASSWORD}\n".encode())
-    os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, output
-    return output.replace("\r\n", "\n")
+    return Terminal(script, env, cwd).close()
 
 
 @contextmanager
@@ -129,28 +160,67 @@ def talk(home: Path) -> Iterator[dict[str, str]]:
 
 
 def test_no_block_is_left_out() -> None:
-    ran = {"Start it": 1, "A first conversation": 1, "A bot in ten lines": 3, "Run it for real": 6}
+    ran = {
+        "Start it": 1,
+        "A first conversation": 2,
+        "A second device, and who is who": 3,
+        "A bot in ten lines": 3,
+        "Run it for real": 6,
+    }
     counted = {heading: sum(title == heading for title, _, _ in blocks()) for heading in ran}
     assert counted == ran
     assert len(blocks()) == sum(ran.values())
     assert {language for _, language, _ in blocks()} == {"sh", "python", "caddyfile"}
 
 
-def test_a_first_conversation_and_a_bot(talk: dict[str, str], home: Path) -> None:
+def test_a_first_conversation_a_second_device_and_a_bot(talk: dict[str, str], home: Path) -> None:
     said = in_a_terminal(block("A first conversation"), talk, home)
+    assert "@alice alice: Only the two of us" in said
+    said = in_a_terminal(block("A first conversation", number=1), talk, home)
     assert said.count("#lounge alice: Anybody here?") == 2
+    a_second_device_is_linked(talk, home)
+    safety_numbers_are_compared(talk, home)
+    a_bot_answers(talk, home)
 
+
+def a_second_device_is_linked(talk: dict[str, str], home: Path) -> None:
+    section = "A second device, and who is who"
+    phone = Terminal(block(section), talk, home)
+    phone.answer(PROMPT, PASSWORD)
+    offer = phone.expect(r"\n([\w-]{107})\n")
+    assert "LINE" in block(section, number=1)
+    desk = Terminal(block(section, number=1).replace("LINE", offer), talk, home)
+    desk.answer(r"Is this your own device, in your hands\?.*: ", "y")
+    desk.answer(PROMPT, PASSWORD)
+    desk.answer(r"Code that the new device shows: ?", phone.expect(r"\ncode: (\d{6})\n"))
+    assert len(re.findall(r"^\* [0-9a-f-]{36} ", desk.close(), re.MULTILINE)) == 2
+    assert "linked to the account of alice" in phone.close()
+    told = ".venv/bin/aparte --profile bob send @alice 'both of you'\n"
+    heard = in_a_terminal(told + ".venv/bin/aparte --profile phone listen --count 1 --timeout 60", talk, home)
+    assert "@bob bob: both of you" in heard
+
+
+def safety_numbers_are_compared(talk: dict[str, str], home: Path) -> None:
+    said = in_a_terminal(block("A second device, and who is who", number=2), talk, home)
+    numbers = re.findall(r"^\d{5}(?: \d{5}){11}$", said, re.MULTILINE)
+    assert len(numbers) == 3
+    assert len(set(numbers)) == 1
+    assert said.rstrip().endswith("Verified.")
+
+
+def a_bot_answers(talk: dict[str, str], home: Path) -> None:
     assert "Signed in as echo" in in_a_terminal(block("A bot in ten lines"), talk, home)
     bot = block("A bot in ten lines", "python")
     assert len([line for line in bot.splitlines() if line.strip()]) <= 10
     (home / "echo.py").write_text(bot)
+    in_private = ".venv/bin/aparte --profile bob send @echo '!echo psst'"
+    assert re.search("`send (@echo '!echo psst')`", TEXT)
     with running(block("A bot in ten lines", number=1), talk, home):
         ask = "until .venv/bin/aparte --profile bob members '#lounge' | grep -q ^echo; do sleep 0.5; done\n"
-        ask += ".venv/bin/aparte --profile bob send '#lounge' '!echo salut'\n"
-        ask += ".venv/bin/aparte --profile alice listen --count 2 --timeout 60"
-        heard = in_a_terminal(ask, talk, home)
-    assert "#lounge bob: !echo salut" in heard
+        ask += f".venv/bin/aparte --profile bob send '#lounge' '!echo salut'\n{in_private}\n"
+        heard = in_a_terminal(ask + ".venv/bin/aparte --profile bob listen --count 2 --timeout 60", talk, home)
     assert "#lounge echo: salut" in heard
+    assert "@echo echo: psst" in heard
 
 
 @dataclass(frozen=True)
