@@ -1,7 +1,7 @@
 """What the SDK hands to its users: plain, immutable values with names instead of ids where people read them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
@@ -41,7 +41,7 @@ class Message:
     deleted_at: datetime | None = None
     code: str | None = None
     """Why an encrypted message cannot be shown, when `kind` is `waiting` or `refused`."""
-    reactions: Mapping[str, tuple[str, ...]] = NO_REACTIONS
+    reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Who has reacted with what, in encrypted conversations."""
 
 
