@@ -16,11 +16,12 @@ HOUR_MS = 3_600_000
 
 async def prepare(session: Session, conversation: ConversationId, new: Sequence[Entry]) -> bool:
     """Fetch what is missing; tells whether the conversation is encrypted. A refused list is told in a notice."""
+    me = session.profile.account
     with session.store.reading() as tx:
         row = conversations.select_conversation(tx, conversation)
         if row is None or not row.is_sealed:
             return False
-        wanted = lists.unknown(tx, row, new, session.profile.account)
+        wanted = lists.unknown(tx, row, new, me)
     if wanted:
         with suppress(KeyRefused):
             await pins.refresh(session, sorted(wanted))

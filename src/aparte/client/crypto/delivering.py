@@ -104,9 +104,9 @@ async def learn_lists(session: Session, row: ConversationRow) -> None:
 async def learn_epoch(session: Session, row: ConversationRow) -> None:
     """Ask for the number of the epoch that the newest lists make."""
     await learn_lists(session, row)
-    found = await fetch(session, row.conversation, patience=0)
+    found, me = await fetch(session, row.conversation, patience=0), session.profile.account
     with session.store.transaction() as tx:
-        rosters.agree(tx, row, session.profile.account, found.epoch)
+        rosters.agree(tx, row, me, found.epoch)
 
 
 def refused(session: Session, work: Sealing, error: ClientError) -> ClientError:

@@ -61,15 +61,16 @@ class Mailbox:
 
     async def exchange(self) -> None:
         """Take in what waits, ask for what is missing, send what must go out."""
+        me = self._session.profile.account
         with self._session.store.reading() as tx:
-            reader = local_log.reader_of(tx, self._session.profile.account)
+            reader = local_log.reader_of(tx, me)
         if reader.own is None or reader.own.number is None:
             return
-        await self._take_in()
+        await self._take_in(me)
         await key_requests.ask(self._session, reader)
         await self._send_out()
 
-    async def _take_in(self) -> None:
+    async def _take_in(self, me: AccountId) -> None:
         while True:
             page = await api.waiting(self._session)
             if not page.payloads:
@@ -77,7 +78,7 @@ class Mailbox:
             await self._learn_senders(page.payloads)
             for one in page.payloads:
                 with self._session.store.transaction(durable=True) as tx:
-                    reader = local_log.reader_of(tx, self._session.profile.account)
+                    reader = local_log.reader_of(tx, me)
                     opened = payloads.insert_seen(tx, one.id, now_ms()) and take(tx, reader, one)
                 if opened:
                     self._on_change()
