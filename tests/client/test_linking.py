@@ -37,7 +37,7 @@ async def test_a_linked_device_is_on_the_list_and_knows_whom_its_account_knows(
         assert keys[0].account_key == keys[1].account_key
         assert keys[0].identity != keys[1].identity
         assert [key.number for key in keys] == [1, 2]
-        assert await ann.keys.notices() == []
+        assert ann.keys.notices() == []
         room = await phone.new_room(f"#{ann_name}")
         assert room.title == f"#{ann_name}"
         await own.keep_up(session_of(phone))
@@ -165,7 +165,7 @@ async def test_a_stolen_device_is_taken_off_under_a_new_account_key(newcomer: Ne
         after = await bob.keys.safety_number(name)
         assert after.has_changed
         assert after.digits != before.digits
-        assert {notice.code for notice in await bob.keys.notices()} == {"key_changed", "device_removed"}
+        assert {notice.code for notice in bob.keys.notices()} == {"key_changed", "device_removed"}
         with session_of(ann).store.reading() as tx:
             mine = own.load(tx)
             pin = pins.pinned(tx, mine.account)

@@ -36,6 +36,8 @@ COMMANDS: dict[str, str] = {
     "history": MESSAGES,
     "edit": MESSAGES,
     "delete": MESSAGES,
+    "restore": MESSAGES,
+    "react": MESSAGES,
     "up": HOSTING,
     "serve": HOSTING,
     "migrate": HOSTING,

@@ -1,4 +1,4 @@
-"""`aparte send`, `listen`, `history`, `edit`, `delete`."""
+"""`aparte send`, `listen`, `history`, `edit`, `delete`, `restore`, `react`."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from aparte.cli.reading import lines_of_stdin, whole_stdin
 from aparte.cli.running import TIME_OVER, settings_of, with_client
 from aparte.client import Client, Message, MessageStream, Sent
 
-Target = Annotated[str, typer.Argument(help="Where: a room, as '#name'.")]
+Target = Annotated[str, typer.Argument(help="Where: a room, as '#name', a person, as @name, or @me for your notes.")]
 MessageId = Annotated[str, typer.Argument(help="The message's id, as `send` or `--json` shows it.")]
 
 
@@ -24,6 +24,8 @@ def register(app: typer.Typer) -> None:
     app.command()(history)
     app.command()(edit)
     app.command()(delete)
+    app.command()(restore)
+    app.command()(react)
 
 
 def send(
@@ -94,7 +96,7 @@ def history(
     target: Target,
     limit: Annotated[int, typer.Option(help="How many of the newest messages.", min=1, metavar="N")] = 50,
 ) -> None:
-    """Print the newest messages of a room, oldest first."""
+    """Print the newest messages of a room, of a person or of your notes, oldest first."""
 
     async def work(me: Client) -> None:
         for message in await me.history(target, limit):
@@ -129,6 +131,30 @@ def delete(
         done = await me.delete(target, message, for_me=for_me)
         if done is not None:
             show_sent(context, target, done)
+
+    with_client(context, work)
+
+
+def restore(context: typer.Context, target: Target, message: MessageId) -> None:
+    """Take back a deletion for everyone, within 30 days."""
+
+    async def work(me: Client) -> None:
+        show_sent(context, target, await me.restore(target, message))
+
+    with_client(context, work)
+
+
+def react(
+    context: typer.Context,
+    target: Target,
+    message: MessageId,
+    emoji: Annotated[str, typer.Argument(help="The reaction.")],
+    off: Annotated[bool, typer.Option("--off", help="Take it back.")] = False,
+) -> None:
+    """React to a message, or take the reaction back."""
+
+    async def work(me: Client) -> None:
+        show_sent(context, target, await me.react(target, message, emoji, on=not off))
 
     with_client(context, work)
 

@@ -5,13 +5,14 @@ message must not be able to move the cursor, change the title or look like anoth
 """
 
 import json
+import os
 import sys
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
 from aparte.cli.phrases import phrase
-from aparte.client import Message
+from aparte.client import ClientError, Message, describe, language_of
 
 SHOWN = {"\n", "\t", "\u200d", "\ufe0f"}
 """Harmless, or part of emoji (zero-width joiner, variation selector)."""
@@ -42,18 +43,25 @@ def message_row(message: Message) -> dict[str, Any]:
         "conversation_id": message.conversation_id,
         "edit_count": message.edit_count,
     }
+    row |= {"code": message.code} if message.code else {}
+    row |= (
+        {"reactions": {emoji: list(names) for emoji, names in message.reactions.items()}} if message.reactions else {}
+    )
     return row
 
 
 def message_line(message: Message) -> str:
     """Show a message to a person; lines after the first are indented, so that none can pass for another message."""
     moment = message.at.astimezone().strftime("%Y-%m-%d %H:%M")
-    if message.text is None:
-        said = phrase("deleted") if message.deleted_at else phrase("too_old")
+    if message.code is not None:
+        said = f"({describe(ClientError(message.code), language_of(os.environ))})"
+    elif message.text is None:
+        said = phrase("deleted") if message.deleted_at or message.kind == "message" else phrase("too_old")
     else:
         said = visible(message.text).replace("\n", "\n    ")
         said += f" ({phrase('edited')})" if message.edit_count else ""
-    return f"{moment} {visible(message.conversation)} {message.sender}: {said}"
+    marks = "".join(f" {visible(emoji)}×{len(names)}" for emoji, names in message.reactions.items())
+    return f"{moment} {visible(message.conversation)} {message.sender}: {said}{marks}"
 
 
 def visible(text: str) -> str:

@@ -53,6 +53,7 @@ def with_client(context: typer.Context, work: Callable[[Client], Coroutine[Any, 
     async def opened(place: Place) -> None:
         async with Client.open(place) as me:
             await work(me)
+            tell(settings, me)
 
     def attempts() -> None:
         try:
@@ -64,6 +65,18 @@ def with_client(context: typer.Context, work: Callable[[Client], Coroutine[Any, 
             asyncio.run(opened(replace(place, passphrase=secret)))
 
     ended(settings, attempts)
+
+
+def tell(settings: Settings, me: Client) -> None:
+    """Say on stderr, once, what a person must know of keys and devices."""
+    for notice in me.keys.notices():
+        sentence = describe(ClientError(notice.code), language_of(settings.environ)).rstrip(".")
+        about = ", ".join(str(part) for part in (notice.username or notice.account_id, notice.device) if part)
+        if settings.json:
+            row = {"notice": notice.code, "username": notice.username, "device_id": notice.device, "message": sentence}
+            typer.echo(json.dumps(row, ensure_ascii=False, default=str), err=True)
+        else:
+            typer.echo(f"aparte: {sentence}{f' ({about})' if about else ''}.", err=True)
 
 
 def run(settings: Settings, work: Coroutine[Any, Any, None]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from aparte.client import local_log
 from aparte.client.api import accounts
 from aparte.client.crypto import approving, pins, revoking, verifying
 from aparte.client.crypto.approving import Answered, Applicant
@@ -73,13 +74,13 @@ class Identity:
             pin = pins.pinned(tx, account)
         return pins.devices_of(pin.list) if pin else frozenset()
 
-    async def notices(self) -> list[Notice]:
+    def notices(self) -> list[Notice]:
         """Give what was not told yet, oldest first; it counts as told from here on."""
         with self._session.store.transaction() as tx:
             rows = notices.select_unshown(tx)
             if rows:
                 notices.update_shown(tx, rows[-1].number)
-        names = await accounts.usernames(self._session, {row.account for row in rows if row.account}, 0.0)
+        names = local_log.usernames(self._session.store, {row.account for row in rows if row.account})
         return [
             Notice(
                 row.code,

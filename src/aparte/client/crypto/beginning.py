@@ -98,7 +98,7 @@ def replace_keys(tx: Tx, made: OwnKeysRow) -> None:
     before = own_keys.select_own_keys(tx)
     if before is not None:
         pin_rows.delete_pin(tx, before.account)
-    own_keys.delete_sessions(tx)
+    own_keys.delete_device(tx)
     own_keys.insert_own_keys(tx, made)
 
 

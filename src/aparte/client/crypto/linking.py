@@ -93,8 +93,7 @@ def as_another_device(session: Session, row: ProfileRow) -> ProfileRow:
     with session.store.transaction(durable=True) as tx:
         profile.delete_tokens(tx)
         profile.update_device(tx, fresh)
-        own_keys.delete_sessions(tx)
-        own_keys.delete_own_keys(tx)
+        own_keys.delete_device(tx)
     return replace(row, device=fresh)
 
 

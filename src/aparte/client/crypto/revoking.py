@@ -45,11 +45,13 @@ class Removal:
 
 
 async def revoke(session: Session, removal: Removal) -> None:
-    """Take a device off the list; one that is not on it is signed out for good.
+    """Take a device off the list; one that is not on it is signed out for good. Leaving itself changes no key.
 
     Raises ClientError `not_found`, `device_too_new`, `bad_credentials`, KeyRefused.
     """
     account = session.profile.account
+    if removal.device == session.profile.device:
+        removal = Removal(removal.device, None)
     for attempt in range(TRIES):
         await pins.refresh(session, [account])
         with session.store.reading() as tx:

@@ -97,11 +97,8 @@ def update_stopped(tx: Tx, code: str) -> None:
     tx.run("UPDATE own_keys SET stopped = coalesce(stopped, ?)", code)
 
 
-def delete_own_keys(tx: Tx) -> None:
-    """Forget the keys of a device that is no more."""
-    tx.run("DELETE FROM own_keys")
-
-
-def delete_sessions(tx: Tx) -> None:
-    """Forget every session: they belong to an identity that is gone."""
-    tx.run("DELETE FROM sessions")
+def delete_device(tx: Tx) -> None:
+    """Forget a device that is no more: its keys and sessions, and what it had sealed and not sent; contents stay."""
+    for table in ("own_keys", "sessions", "payloads"):
+        tx.run(f"DELETE FROM {table}")  # noqa: S608 - the names above
+    tx.run("UPDATE outbox_sealed SET body = NULL, epoch = NULL, counter = NULL, hash = NULL, content_key = NULL")
