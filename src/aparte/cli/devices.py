@@ -15,7 +15,6 @@ from aparte.cli.phrases import phrase
 from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.client import Applicant, Client, CodeShown, Offered, SafetyNumber
 from aparte.client import Device as DeviceRow
-from aparte.wire.ids import DeviceId
 
 Yes = Annotated[bool, typer.Option("--yes", help="Answer questions with yes; never the password or the code.")]
 
@@ -80,7 +79,7 @@ def devices(context: typer.Context) -> None:
     with_client(context, work)
 
 
-def row_of(device: DeviceRow, listed: frozenset[DeviceId]) -> tuple[str, ...]:
+def row_of(device: DeviceRow, listed: frozenset[UUID]) -> tuple[str, ...]:
     """Show a device; `*` marks those on the signed list, which can read what is written to the account."""
     is_listed = device.device_id in listed
     return (
@@ -129,7 +128,7 @@ def revoke(
 ) -> None:
     """Take a device off the account: one that is lost or stolen under a new account key, which needs the password."""
     try:
-        wanted = DeviceId(UUID(device))
+        wanted = UUID(device)
     except ValueError:
         raise typer.BadParameter(device, param_hint="DEVICE") from None
     password = None if wiped else password_from(stdin=password_stdin, confirm=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from aparte.client import local_log
 from aparte.client.api import accounts
@@ -59,12 +60,12 @@ class Identity:
         """Link the new device, if this is the code that it shows. Raises KeyRefused `link_code_wrong`: one try."""
         await approving.admit(self._session, answered, code)
 
-    async def revoke(self, device: DeviceId, password: str | None) -> None:
+    async def revoke(self, device: UUID, password: str | None) -> None:
         """Take a device off the account: with the password under a new account key, as a lost or stolen one must be.
 
         Without, the old key goes on: for a device that was wiped, or for this one.
         """
-        await revoking.revoke(self._session, Removal(device, password))
+        await revoking.revoke(self._session, Removal(DeviceId(device), password))
 
     async def listed(self) -> frozenset[DeviceId]:
         """Name the devices on the account's list."""
