@@ -93,7 +93,12 @@ def row(route: Route) -> list[str]:
     """Describe one route."""
     summary = " ".join(text_of(route.handler).partition("\n\n")[0].split())
     answer = [f"`{struct_name(shape)}`" for shape in document.answer_of(route)] or ["nothing"]
-    access = {"open": " Open to everybody.", "signed_in": "", "admin": " For administrators."}[route.access]
+    access = {
+        "open": " Open to everybody.",
+        "unlisted": " For devices that are not linked too.",
+        "signed_in": "",
+        "admin": " For administrators.",
+    }[route.access]
     body = "" if struct_name(route.body) == "Nothing" else f"`{struct_name(route.body)}`"
     status = str(route.status) if document.answer_of(route) else "204"
     own = codes(tuple(route.errors.split()))

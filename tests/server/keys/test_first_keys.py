@@ -186,11 +186,13 @@ async def test_devices_give_the_first_keys_at_once_and_one_wins(here: Gate, db: 
     some = [alice, *[caller(await log_in(here, "alice")) for _ in range(4)]]
     given = [keys.first(one.account, one.device) for one in some]
     outcomes = await asyncio.gather(
-        *(actions.put_first(db, one, first) for one, first in zip(some, given, strict=True)), return_exceptions=True
+        *(actions.put_first(db, one, first, HOME) for one, first in zip(some, given, strict=True)),
+        return_exceptions=True,
     )
     refused = [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
     assert refused == ["keys_exist"] * 4
     assert await admin.fetchval("SELECT count(*) FROM devices WHERE is_listed") == 1
+    assert await admin.fetchval("SELECT count(*) FROM audit_entries WHERE event = 'account_keys_given'") == 1
     assert await admin.fetchval("SELECT count(*) FROM device_prekeys") == 1
 
 

@@ -31,7 +31,7 @@ class Doors:
 
     async def put_first(self, call: Call[AccountKeys, Nothing]) -> None:
         """Give an account that is older than keys its device list and prekeys."""
-        await actions.put_first(self._db, call.caller, call.body)
+        await actions.put_first(self._db, call.caller, call.body, call.origin)
 
     async def lists(self, call: Call[ListsWanted, Nothing]) -> Lists:
         """Device lists of several people, every version after the one that is known."""

@@ -226,8 +226,8 @@ async def take_one_time(tx: Tx, devices: Sequence[DeviceId]) -> list[Taken]:
 
 async def delete_prekeys(tx: Tx, devices: Sequence[DeviceId]) -> None:
     """Forget everything that devices have published."""
-    await tx.execute("DELETE FROM one_time_prekeys WHERE device_id = ANY($1::uuid[])", devices)
     await tx.execute("DELETE FROM device_prekeys WHERE device_id = ANY($1::uuid[])", devices)
+    await tx.execute("DELETE FROM one_time_prekeys WHERE device_id = ANY($1::uuid[])", devices)
 
 
 def _renewed(row: PrekeyRow) -> tuple[object, ...]:

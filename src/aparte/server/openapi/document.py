@@ -21,6 +21,7 @@ PREFIX = "/api/v1"
 TEMPLATE = "#/components/schemas/{name}"
 ALWAYS = ("not_acceptable", "forbidden_origin", "rate_limited", "unavailable", "storage_full", "internal")
 SIGNED_IN = ("unauthenticated",)
+LISTED = ("link_needed",)
 WITH_BODY = ("malformed", "invalid", "too_slow", "too_large", "unsupported_media_type")
 WITH_QUERY = ("invalid",)
 WITH_PATH = ("not_found",)
@@ -68,6 +69,7 @@ def codes_of(route: Route) -> dict[int, list[str]]:
     """Tell the error codes that a route may answer, by status."""
     codes = {*ALWAYS, *route.errors.split()}
     codes.update(SIGNED_IN if route.access != "open" else ())
+    codes.update(LISTED if route.access in {"signed_in", "admin"} else ())
     codes.update(ADMIN if route.access == "admin" else ())
     codes.update(WITH_BODY if route.body is not Nothing else ())
     codes.update(WITH_QUERY if route.query is not Nothing else ())

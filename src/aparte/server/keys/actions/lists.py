@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from aparte.e2ee.device_list import DeviceList, Succession
 from aparte.server.accounts import actions as accounts
+from aparte.server.audit import actions as audit
+from aparte.server.audit.model import Event
 from aparte.server.devices import actions as devices
 from aparte.server.keys import rules, store
 from aparte.server.keys.actions.prekeys import store_prekeys
 from aparte.server.keys.model import FirstKeys, KnownList, Question
-from aparte.server.kit.caller import Caller
+from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.sessions import actions as sessions
 from aparte.server.state import actions as state
@@ -37,7 +39,7 @@ async def store_first(tx: Tx, account: AccountId, first: FirstKeys) -> None:
     await store_prekeys(tx, account, first.device, row.registration_id, row.identity.serialize(), first.prekeys)
 
 
-async def put_first(db: Database, caller: Caller, given: AccountKeys) -> None:
+async def put_first(db: Database, caller: Caller, given: AccountKeys, origin: Origin) -> None:
     """Give keys to an account that is older than keys; its other devices must be linked from now on.
 
     The very same list again changes nothing. Refuses with `keys_exist`, `bad_list`, `bad_prekeys`.
@@ -47,6 +49,9 @@ async def put_first(db: Database, caller: Caller, given: AccountKeys) -> None:
         await accounts.lock(tx, caller.account)
         if not await is_same_first(tx, caller.account, given):
             await store_first(tx, caller.account, first)
+            resource = ("device", caller.device)
+            event = Event("account_keys_given", caller.account, caller.session, resource=resource, origin=origin)
+            await audit.record(tx, event)
 
 
 async def is_same_first(reader: Reader, account: AccountId, given: AccountKeys) -> bool:
