@@ -111,7 +111,7 @@ async def sessions(scripted: Scripted, home: Path) -> AsyncIterator[Session]:
     account, device, end = AccountId(uuid4()), DeviceId(uuid4()), datetime.now(UTC) + timedelta(hours=1)
     with store.transaction() as tx:
         profile.upsert_profile(tx, scripted.url, account, device, "ann")
-        profile.upsert_tokens(tx, Tokens(account, device, SessionId(uuid4()), "access", end, "refresh", end))
+        profile.upsert_tokens(tx, Tokens(account, device, "listed", SessionId(uuid4()), "access", end, "refresh", end))
     http = Http(scripted.url)
     yield Session(http, store, folder, patience=5)
     await http.close()

@@ -1,4 +1,4 @@
-"""Two people and their devices talk in private against a whole server: everybody reads everything, once and in order."""
+"""Two people and their devices talk in private against a whole server: everybody reads all of it, once and in order."""
 
 import asyncio
 from collections.abc import Callable

@@ -147,7 +147,7 @@ def test_profiles_live_where_the_environment_says(tmp_path: Path) -> None:
 
 
 def test_tokens_are_kept_and_never_shown(store: Store) -> None:
-    tokens = Tokens(ME, MY_DEVICE, SessionId(uuid4()), "open-sesame", MOMENT, "again-sesame", MOMENT)
+    tokens = Tokens(ME, MY_DEVICE, "listed", SessionId(uuid4()), "open-sesame", MOMENT, "again-sesame", MOMENT)
     with store.transaction() as tx:
         profile.upsert_tokens(tx, tokens)
         found = profile.select_tokens(tx)

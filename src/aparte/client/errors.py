@@ -19,7 +19,6 @@ OWN_CODES: dict[str, str] = {
     "wrong_passphrase": "The passphrase does not open the store.",
     "store_too_new": "The profile's store was written by a newer Aparté.",
     "bad_target": "A target is #room, @user, @me or a conversation's id.",
-    "unsupported_target": "Conversations of this kind cannot be used yet.",
     "no_such_room": "There is no room of this name.",
     "no_such_member": "There is no member of this name.",
     "bad_message_id": "This is not the id of a message.",
@@ -45,6 +44,7 @@ OWN_CODES: dict[str, str] = {
     "reordered": "The entry says that it follows another one than it does.",
     "not_entitled": "The sender may not do this here.",
     "needs_newer": "This needs a newer Aparté.",
+    "before_device": "The entry is from before this device was linked.",
     "waiting": "The key of this entry is not here yet.",
     # linking
     "bad_offer": "The offer is malformed, or not the one that was shown.",

@@ -156,5 +156,6 @@ def _shown(kept: Kept, title: str, names: dict[AccountId, str]) -> Message:
         emoji: tuple(names.get(account, str(account)) for account in accounts)
         for emoji, accounts in kept.reactions.items()
     }
-    code = "waiting" if kept.state == "waiting" else kept.code
+    is_removed = kept.state == "deleted" and kept.message.deleted_at is None
+    code = "gone" if is_removed else "waiting" if kept.state == "waiting" else kept.code
     return rendered(kept.message, title, names, kind, code=code, reactions=reactions)

@@ -101,12 +101,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Ce profil a été écrit par un Aparté plus récent ; mettez celui-ci à jour.",
     ),
     "bad_target": (
-        "A target is written '#room', with quotes in most shells.",
-        "Une destination s'écrit '#salon', entre apostrophes dans la plupart des terminaux.",
-    ),
-    "unsupported_target": (
-        "Only rooms can be written to for now, not people.",
-        "On ne peut écrire que dans des salons pour l'instant, pas à des personnes.",
+        "A target is '#room' (with quotes in most shells), @user, or @me for your own notes.",
+        "Une destination s'écrit '#salon' (souvent entre apostrophes), @nom, ou @me pour vos propres notes.",
     ),
     "no_such_room": ("There is no room of this name.", "Aucun salon ne porte ce nom."),
     "no_such_member": ("There is nobody of this name.", "Personne ne porte ce nom."),
@@ -224,6 +220,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Une modification a été refusée : son auteur n'en a pas le droit.",
     ),
     "needs_newer": ("This needs a newer Aparté.", "Il faut un Aparté plus récent."),
+    "before_device": (
+        "This is from before this device was linked.",
+        "Ceci date d'avant la liaison de cet appareil.",
+    ),
     "waiting": (
         "The key of this message is not here yet.",
         "La clé de ce message n'est pas encore arrivée.",
