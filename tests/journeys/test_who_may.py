@@ -4,13 +4,16 @@ The accident it prevents is the commonest hole of chat servers: a right checked 
 receipt, on a page, at the second door. A new route without a row here fails.
 """
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.support import keys
 from tests.support.people import Device, Problem, World
+from tests.support.sealing import over_the_wire
 
 CONVERSATION = "/conversations/{conversation}"
 MESSAGE = CONVERSATION + "/messages/{message}"
@@ -34,6 +37,17 @@ def content() -> dict[str, Any]:
     return {"client_message_id": str(uuid4()), "content": {"text": "words"}}
 
 
+SEALED = {
+    "client_message_id": str(uuid4()),
+    "epoch": 1,
+    "roster": base64.b64encode(bytes(32)).decode(),
+    "counter": 1,
+    "prev": base64.b64encode(bytes(32)).decode(),
+    "sealed": base64.b64encode(bytes(192)).decode(),
+    "envelopes": [],
+}
+"""A sealed entry for another epoch: who may write hears so, and nobody else hears anything."""
+
 CASES = [
     Case("GET", CONVERSATION, "member", writes=False),
     Case("PATCH", CONVERSATION, "admin", {"topic": "new"}),
@@ -45,6 +59,7 @@ CASES = [
     Case("POST", CONVERSATION + "/messages", "member", content()),
     Case("GET", CONVERSATION + "/messages", "member", writes=False),
     Case("GET", CONVERSATION + "/entries", "member", writes=False),
+    Case("POST", CONVERSATION + "/entries", "sealing", SEALED),
     Case("POST", CONVERSATION + "/read", "member", {"up_to": {"seq": 1, "id": "{message}"}}, writes=False),
     Case("POST", CONVERSATION + "/delivered", "member", {"up_to": {"seq": 1, "id": "{message}"}}, writes=False),
     Case("GET", MESSAGE, "member", writes=False),
@@ -101,6 +116,8 @@ def expected(case: Case, who: str) -> str:
         return "forbidden" if who == "guest" else "done"
     if not is_member:
         return "not_member"
+    if case.takes == "sealing":
+        return "forbidden" if who == "guest" else "mode_mismatch"
     if case.takes == "author" or (who == "guest" and case.writes):
         return "forbidden"
     rank = RANK["member" if who == "guest" else who]
@@ -138,6 +155,60 @@ async def test_everybody_gets_what_is_theirs_and_nothing_else(scenes: Any, case:
         assert outcome == expected(case, who)
 
 
+IN_DIRECT = {
+    ("GET", CONVERSATION): "done",
+    ("PATCH", CONVERSATION): "forbidden",
+    ("POST", CONVERSATION + "/join"): "done",
+    ("POST", CONVERSATION + "/leave"): "forbidden",
+    ("GET", CONVERSATION + "/members"): "done",
+    ("PATCH", CONVERSATION + "/members/{account}"): "forbidden",
+    ("DELETE", CONVERSATION + "/members/{account}"): "forbidden",
+    ("POST", CONVERSATION + "/messages"): "mode_mismatch",
+    ("GET", CONVERSATION + "/messages"): "mode_mismatch",
+    ("GET", CONVERSATION + "/entries"): "done",
+    ("POST", CONVERSATION + "/entries"): "stale_epoch",
+    ("POST", CONVERSATION + "/read"): "done",
+    ("POST", CONVERSATION + "/delivered"): "done",
+    ("GET", MESSAGE): "mode_mismatch",
+    ("PATCH", MESSAGE): "mode_mismatch",
+    ("DELETE", MESSAGE): "mode_mismatch",
+    ("POST", MESSAGE + "/restore"): "mode_mismatch",
+    ("GET", MESSAGE + "/history"): "mode_mismatch",
+    ("GET", MESSAGE + "/receipts"): "done",
+}
+"""What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
+
+
+@pytest.mark.parametrize("who", ["one of the two", "outsider", "platform admin"])
+async def test_a_direct_conversation_is_for_its_two(world: World, server_admin: Any, who: str) -> None:
+    alice, bob, eve = [await world.register(name) for name in ("alice", "bob", "eve")]
+    hers, _ = await over_the_wire(alice, bob)
+    here = str(hers.conversation)
+    said = await alice.post(f"/conversations/{here}/entries", keys.in_json(hers.seal()))
+    if who == "platform admin":
+        await server_admin.execute("UPDATE accounts SET role = 'admin' WHERE account_id = $1", eve.account)
+    scene = Scene(here, said["id"], alice, bob if who == "one of the two" else eve)
+    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in CASES}
+    if who == "one of the two":
+        assert outcomes == IN_DIRECT
+        return
+    assert outcomes.pop(("POST", CONVERSATION + "/join")) == "not_found"
+    assert set(outcomes.values()) == {"not_member"}
+    with pytest.raises(Problem, match="bad_conversation_id"):
+        await eve.post("/conversations/direct", {"id": here, "account": bob.account})
+
+
+async def outcome_of(case: Case, scene: Scene) -> str:
+    """What the asker of a scene gets: `done`, or an error code."""
+    path = filled(case.path, scene)
+    params = {"client_message_id": uuid4()} if case.method == "DELETE" and "messages" in path else {}
+    try:
+        await scene.asker.call(case.method, path, filled(case.body, scene), **params)
+    except Problem as problem:
+        return problem.code
+    return "done"
+
+
 async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
     async with world.http.get(f"{world.url}/api/openapi.json") as response:
         document = await response.json()
@@ -159,6 +230,7 @@ async def test_the_gateway_is_no_second_door_with_a_weaker_lock(scenes: Any, who
         for frame in (
             {"kind": "entries"},
             {"kind": "send", "message": content()},
+            {"kind": "seal", "entry": SEALED},
             {"kind": "edit", "message": message, "change": content()},
             {"kind": "delete", "message": message, "client_message_id": key},
             {"kind": "delete", "message": message, "client_message_id": key, "scope": "me"},
