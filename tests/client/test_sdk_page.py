@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from tests.support.server import Aparte
 
+from aparte.client.errors import KEY_CODES, OWN_CODES
+from aparte.client.words import ERRORS
+
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
@@ -28,12 +31,16 @@ async def test_the_examples_run(
     names: dict[str, Any] = {"SERVER": server.url}
     assert len(EXAMPLES) >= 6
     for example in EXAMPLES:
-        own = re.sub(r'(Credentials\("|#lounge", ")(alice|bob)"', rf'\1\2-{tag}"', example)
+        own = re.sub(r'(Credentials\("|#lounge", "|safety_number\("|verify\(")(alice|bob)"', rf'\1\2-{tag}"', example)
+        own = re.sub(r'"@(alice|bob)"', rf'"@\1-{tag}"', own)
         own = own.replace("lounge", f"lounge-{tag}").replace("@example.org", f"-{tag}@example.org")
         async with asyncio.timeout(60):
             await run(own, names)
     out = capsys.readouterr().out
     assert "bonsoir" in out
+    assert f"@alice-{tag} alice-{tag} only we two" in out
+    assert f"only we two {{'🎭': ('bob-{tag}',)}}" in out
+    assert "gladly {}" in out
     assert "no_such_room Aucun salon ne porte ce nom" in out
     async with asyncio.timeout(60):
         await an_echo_answers(names, tag)
@@ -52,3 +59,15 @@ async def an_echo_answers(names: dict[str, Any], tag: str) -> None:
     echo.cancel()
     with pytest.raises(asyncio.CancelledError):
         await echo
+
+
+def test_every_refused_key_is_on_the_page() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", PAGE.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(KEY_CODES)
+
+
+def test_every_check_of_a_message_on_the_page_is_one() -> None:
+    (sentence,) = re.findall(r"^Checks of single messages \(([^)]+)\)", PAGE.read_text(), re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", sentence))
+    assert named <= set(OWN_CODES) & set(ERRORS)
+    assert len(named) == 8
