@@ -9,6 +9,7 @@ from tests.client.linked import by, linking
 from aparte.client import Client, ClientError, Credentials, KeyRefused, NotSignedIn, Place
 from aparte.client.api import keys as api
 from aparte.client.crypto import approving, own, pins
+from aparte.client.crypto.mailbox import Mailbox
 from aparte.client.session import Session
 from aparte.wire.linking import Admission
 
@@ -178,6 +179,35 @@ async def test_a_stolen_device_is_taken_off_under_a_new_account_key(newcomer: Ne
     async with linking(place("phone"), name, by(ann)) as again:
         assert again.device_id != gone_device
         assert again.device_id in await ann.keys.listed()
+
+
+async def test_ones_other_devices_are_told_the_new_account_key(newcomer: Newcomer, place: Places) -> None:
+    ann = await newcomer("ann")
+    name = (await ann.who_am_i()).username
+    async with linking(place("phone"), name, by(ann)) as phone, linking(place("tablet"), name, by(ann)) as tablet:
+        await ann.keys.revoke(phone.device_id, PASSWORD)
+        await Mailbox(session_of(tablet), lambda: None).exchange()
+        with session_of(ann).store.reading() as tx:
+            wanted = own.load(tx).account_key
+        with session_of(tablet).store.reading() as tx:
+            mine = own.load(tx)
+            pin = pins.pinned(tx, mine.account)
+        assert pin is not None
+        assert own.signing_key(mine, pin.list) == wanted
+        assert {notice.code for notice in tablet.keys.notices()} == {"key_changed", "device_removed"}
+
+
+async def test_a_device_that_leaves_by_itself_takes_no_key_along(newcomer: Newcomer, place: Places) -> None:
+    ann = await newcomer("ann")
+    name = (await ann.who_am_i()).username
+    async with linking(place("phone"), name, by(ann)) as phone:
+        await phone.keys.revoke(phone.device_id, PASSWORD)
+        assert await ann.keys.listed() == {ann.device_id}
+        with session_of(ann).store.reading() as tx:
+            mine = own.load(tx)
+            pin = pins.pinned(tx, mine.account)
+        assert pin is not None
+        assert own.signing_key(mine, pin.list)
 
 
 async def test_a_wiped_device_is_taken_off_and_the_account_key_stays(newcomer: Newcomer, place: Places) -> None:

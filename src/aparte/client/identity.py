@@ -1,15 +1,17 @@
 """Who is who, in verbs: safety numbers, linking and removing devices, and what a person must be told of keys."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from aparte.client import local_log
 from aparte.client.api import accounts
-from aparte.client.crypto import approving, pins, revoking, verifying
+from aparte.client.crypto import approving, mailbox, pins, revoking, verifying
 from aparte.client.crypto.approving import Answered, Applicant
 from aparte.client.crypto.revoking import Removal
 from aparte.client.crypto.verifying import SafetyNumber
+from aparte.client.errors import ClientError
 from aparte.client.session import Session
 from aparte.client.store import notices
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
@@ -66,6 +68,8 @@ class Identity:
         Without, the old key goes on: for a device that was wiped, or for this one.
         """
         await revoking.revoke(self._session, Removal(DeviceId(device), password))
+        with suppress(ClientError):  # what is kept goes out later as well
+            await mailbox.send_out(self._session)
 
     async def listed(self) -> frozenset[DeviceId]:
         """Name the devices on the account's list."""

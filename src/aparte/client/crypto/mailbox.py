@@ -68,14 +68,14 @@ class Mailbox:
             return
         await self._take_in(me)
         await key_requests.ask(self._session, reader)
-        await self._send_out()
+        await send_out(self._session)
 
     async def _take_in(self, me: AccountId) -> None:
         while True:
             page = await api.waiting(self._session)
             if not page.payloads:
                 return
-            await self._learn_senders(page.payloads)
+            await self._learn_senders(page.payloads, me)
             for one in page.payloads:
                 with self._session.store.transaction(durable=True) as tx:
                     reader = local_log.reader_of(tx, me)
@@ -87,30 +87,32 @@ class Mailbox:
             if not page.more:
                 return
 
-    async def _learn_senders(self, found: list[Payload]) -> None:
-        """Fetch the lists that are needed to know who has written."""
+    async def _learn_senders(self, found: list[Payload], me: AccountId) -> None:
+        """Fetch the lists that say who has written; one's own always, since a key must fit the newest."""
         with self._session.store.reading() as tx:
-            unknown = {one.account for one in found if sender_of(tx, one) is None}
+            unknown = {one.account for one in found if one.account == me or sender_of(tx, one) is None}
         with suppress(KeyRefused):
             if unknown:
                 await pins.refresh(self._session, sorted(unknown))
 
-    async def _send_out(self) -> None:
-        """Send what was kept, by account; what is refused for good is forgotten."""
-        with self._session.store.reading() as tx:
+
+async def send_out(session: Session) -> None:
+    """Send what was kept, by account; what is refused for good is forgotten."""
+    while True:
+        with session.store.reading() as tx:
             rows = payloads.select_payloads(tx, AT_ONCE)
         for account in dict.fromkeys(row.account for row in rows):
             group = [row for row in rows if row.account == account]
             try:
-                await api.hand_in(self._session, account, [new_payload(row) for row in group])
+                await api.hand_in(session, account, [new_payload(row) for row in group])
             except ClientError as error:
                 if retry.is_transient(error) or isinstance(error, NotSignedIn):
                     raise
-            with self._session.store.transaction() as tx:
+            with session.store.transaction() as tx:
                 for row in group:
                     payloads.delete_payload(tx, row.payload)
-        if len(rows) == AT_ONCE:
-            await self._send_out()
+        if len(rows) < AT_ONCE:
+            return
 
 
 def new_payload(row: PayloadRow) -> NewPayload:
