@@ -1,14 +1,21 @@
 """Two people and their devices talk in private against a whole server: everybody reads all of it, once and in order."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
+import pytest
 from tests.client.conftest import Newcomer
+from tests.client.linked import by, linking
 from tests.client.test_following import nothing_more, take
 
-from aparte.client import Client, Place
+from aparte.client import Client, ClientError, Message, Place
 
 Places = Callable[[str], Place]
+
+
+def texts(found: list[Message]) -> list[str | None]:
+    return [message.text for message in found]
 
 
 async def two(newcomer: Newcomer) -> tuple[Client, Client]:
@@ -37,4 +44,112 @@ async def test_a_conversation_goes_both_ways_in_order(newcomer: Newcomer, tag: s
     assert [message.text for message in await ann.history(f"@bob-{tag}")] == both
     assert [message.text for message in await bob.history(f"@ann-{tag}")] == both
     assert ann.unreadable() == bob.unreadable() == {}
-    await nothing_more(ann.messages() if ann._stream is None else ann._stream)
+
+
+@asynccontextmanager
+async def phone_of(client: Client, place: Places, name: str, tag: str) -> AsyncIterator[Client]:
+    """A second device of somebody."""
+    async with linking(place(f"{name}-phone"), f"{name}-{tag}", by(client)) as phone:
+        yield phone
+
+
+async def test_every_device_of_both_reads_and_each_hears_its_others(
+    newcomer: Newcomer, place: Places, tag: str
+) -> None:
+    ann, bob = await two(newcomer)
+    await ann.send(f"@bob-{tag}", "before the phone")
+    async with phone_of(ann, place, "ann", tag) as phone:
+        await ann.send(f"@bob-{tag}", "from the desk")
+        await phone.send(f"@bob-{tag}", "from the phone")
+        await bob.send(f"@ann-{tag}", "from bob")
+        streams = ann.messages(), phone.messages(), bob.messages()
+        heard = [await take(stream, count) for stream, count in zip(streams, (2, 2, 3), strict=True)]
+    assert [texts(one) for one in heard] == [
+        ["from the phone", "from bob"],
+        ["from the desk", "from bob"],
+        ["before the phone", "from the desk", "from the phone"],
+    ]
+    assert {message.conversation for message in heard[0] + heard[1]} == {f"@bob-{tag}"}
+    assert heard[1][0].sender == f"ann-{tag}"
+
+
+async def test_notes_to_oneself_reach_ones_other_devices(newcomer: Newcomer, place: Places, tag: str) -> None:
+    ann = await newcomer("ann")
+    async with phone_of(ann, place, "ann", tag) as phone:
+        await ann.send("@me", "milk")
+        [note] = await take(phone.messages(), 1)
+        assert (note.text, note.conversation, note.sender) == ("milk", "@me", f"ann-{tag}")
+        assert texts(await ann.history("@me")) == ["milk"]
+
+
+async def test_a_device_that_left_reads_nothing_more(newcomer: Newcomer, place: Places, tag: str) -> None:
+    ann, bob = await two(newcomer)
+    async with phone_of(ann, place, "ann", tag) as phone:
+        await bob.send(f"@ann-{tag}", "to both")
+        assert texts(await take(phone.messages(), 1)) == ["to both"]
+        await ann.keys.revoke(phone.device_id, None)
+        await bob.send(f"@ann-{tag}", "to one")
+        await ann.send(f"@bob-{tag}", "heard")
+    assert texts(await take(ann.messages(), 2)) == ["to both", "to one"]
+    assert texts(await take(bob.messages(), 1)) == ["heard"]
+
+
+async def test_messages_are_changed_deleted_restored_and_reacted_to(newcomer: Newcomer, tag: str) -> None:
+    ann, bob = await two(newcomer)
+    to_bob, to_ann = f"@bob-{tag}", f"@ann-{tag}"
+    sent = await ann.send(to_bob, "helo")
+    await ann.edit(to_bob, sent.id, "hello")
+    await bob.react(to_ann, sent.id, "👍")
+    await bob.react(to_ann, sent.id, "🎉")
+    await bob.react(to_ann, sent.id, "🎉", on=False)
+    for client, target in ((ann, to_bob), (bob, to_ann)):
+        [message] = await client.history(target)
+        assert (message.text, message.edit_count) == ("hello", 1)
+        assert message.reactions == {"👍": (f"bob-{tag}",)}
+    with pytest.raises(ClientError) as caught:
+        await bob.delete(to_ann, sent.id)
+    assert caught.value.code == "forbidden"
+    await ann.delete(to_bob, sent.id)
+    for client, target in ((ann, to_bob), (bob, to_ann)):
+        [message] = await client.history(target)
+        assert message.text is None
+        assert message.deleted_at is not None
+    await ann.restore(to_bob, sent.id)
+    [message] = await bob.history(to_ann)
+    assert message.text == "hello"
+    stream = bob.messages()
+    assert texts(await take(stream, 1)) == ["hello"]
+    await nothing_more(stream)
+
+
+async def test_what_was_read_ahead_is_sent_in_order(newcomer: Newcomer, tag: str) -> None:
+    ann, bob = await two(newcomer)
+    sent = [one.seq async for one in ann.send_many(f"@bob-{tag}", (str(number) for number in range(40)))]
+    assert sent == sorted(sent)
+    assert texts(await take(bob.messages(), 40)) == [str(number) for number in range(40)]
+
+
+async def test_several_processes_of_a_profile_send_in_one_chain(newcomer: Newcomer, place: Places, tag: str) -> None:
+    ann, bob = await two(newcomer)
+
+    async def say(client: Client, name: str) -> None:
+        for number in range(6):
+            await client.send(f"@bob-{tag}", f"{name} {number}")
+
+    async with Client.open(place("ann")) as again:
+        await asyncio.gather(say(ann, "one"), say(again, "two"))
+    heard = texts(await take(bob.messages(), 12))
+    for name in ("one", "two"):
+        assert [text for text in heard if text and text.startswith(name)] == [f"{name} {n}" for n in range(6)]
+    assert bob.unreadable() == {}
+
+
+async def test_both_may_write_first_at_once(newcomer: Newcomer, tag: str) -> None:
+    """Two sessions cross; both hold, and every message is read."""
+    ann, bob = await two(newcomer)
+    await asyncio.gather(
+        *(ann.send(f"@bob-{tag}", f"a{n}") for n in range(3)), *(bob.send(f"@ann-{tag}", f"b{n}") for n in range(3))
+    )
+    assert sorted(map(str, texts(await take(bob.messages(), 3)))) == ["a0", "a1", "a2"]
+    assert sorted(map(str, texts(await take(ann.messages(), 3)))) == ["b0", "b1", "b2"]
+    assert ann.unreadable() == bob.unreadable() == {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aparte.client.core.bodies import body_of
 from aparte.client.core.sync import before
-from aparte.client.core.view import changed, message_of, reactions_of
+from aparte.client.core.view import changed, lasting, message_of, reactions_of
 from aparte.client.crypto import lists, opening, own
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import ClientError, KeyRefused
@@ -185,7 +185,7 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
     shown: list[Unheard] = []
     for entry in unheard:
         message = message_of(row.conversation, entry)
-        for change in changes.get(entry.seq, ()):
+        for change in lasting(changes.get(entry.seq, ())):
             message = changed(message, change)
         is_gone = message.content is None or f"hidden:{row.conversation}:{entry.id}" in hidden
         shown.append(Unheard(row, entry, None if entry.kind == kinds.MESSAGE and is_gone else message))
@@ -216,7 +216,7 @@ def newest(store: Store, row: ConversationRow, before_seq: int, limit: int) -> l
     for entry in found:
         about = [change for change in changes if change.target is not None and change.target.seq == entry.seq]
         message = message_of(row.conversation, entry)
-        for change in about:
+        for change in lasting(about):
             message = changed(message, change)
         how = states.get(entry.seq)
         if f"hidden:{row.conversation}:{entry.id}" not in hidden:

@@ -122,6 +122,18 @@ def change_messages(messages: dict[EntryId, Message], conversation: Conversation
         messages[entry.target.id] = changed(messages[entry.target.id], entry)
 
 
+def lasting(changes: Iterable[Entry]) -> list[Entry]:
+    """Leave out deletions that were taken back where the message was kept: there the restore brings no words."""
+    kept: list[Entry] = []
+    for change in changes:
+        body = body_of(change) if change.kind == kinds.DELETION else None
+        if isinstance(body, kinds.Switch) and not body.on and body.content is None:
+            kept = [before for before in kept if before.kind != kinds.DELETION]
+        else:
+            kept.append(change)
+    return kept
+
+
 def reactions_of(changes: Iterable[Entry]) -> dict[str, tuple[AccountId, ...]]:
     """Give who has reacted with what after the entries about a message, in order: the last of each person counts."""
     found: dict[str, dict[AccountId, None]] = {}

@@ -14,7 +14,7 @@ from aparte.client.crypto import own as own_keys
 from aparte.client.crypto import pairwise, pins, rosters
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.errors import KeyRefused
-from aparte.client.store import chains, content_keys, epochs, outbox_sealed, sealed
+from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
@@ -29,10 +29,13 @@ from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
 from aparte.e2ee.errors import NoSession
 from aparte.e2ee.payload import Keys
 from aparte.e2ee.primitives import NO_SALT, hkdf, hmac_sha256, sha256
+from aparte.wire import kinds
 from aparte.wire.codec import to_json
 from aparte.wire.ids import AccountId
 from aparte.wire.sealed import Envelope, SealedTarget, SealEntry
 
+EDITS_AT_ONCE = 20
+"""How many edits' keys go with a restore: what an envelope has room for."""
 TAG_LABEL = b"aparte-reaction-tag-v1"
 
 
@@ -98,7 +101,7 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
     key = secrets.token_bytes(entry_seal.KEY_BYTES)
     body = entry_seal.seal(head, contents.encode(content), key)
     digest = entry_hash(head, sha256(body))
-    plaintext = payload.encode(Keys(((key, digest),)))
+    plaintext = payload.encode(Keys(((key, digest), *_restored(tx, work, what))))
     request = SealEntry(
         client_message_id=work.item.client_message_id,
         epoch=head.epoch,
@@ -155,6 +158,17 @@ def _envelopes(tx: Tx, work: Sealing, own: Own, found: dict[AccountId, pins.Pin]
     if missing:
         raise BundlesNeeded(missing)
     return envelopes
+
+
+def _restored(tx: Tx, work: Sealing, what: Unsealed) -> list[tuple[bytes, bytes]]:
+    """With a restore go the keys of the message's newest edits, which the others had to forget too."""
+    if what.kind != kinds.DELETION or what.is_on or what.target_hash is None:
+        return []
+    target = sealed.select_hashed(tx, work.row.conversation, what.target_hash)
+    about = entries.select_about(tx, work.row.conversation, target.seq, target.seq) if target else []
+    edits = [sealed.select_at(tx, work.row.conversation, entry.seq) for entry in about if entry.kind == kinds.EDIT]
+    found = [keys[0] for edit in edits if edit is not None and (keys := content_keys.select_keys(tx, edit.hash))]
+    return [(given.key, given.hash) for given in found[-EDITS_AT_ONCE:]]
 
 
 def _tag(own: Own, head: Head, content: Reaction) -> bytes:
