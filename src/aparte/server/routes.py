@@ -65,12 +65,13 @@ def rest(s: Slices) -> list[Route]:
 def _people(s: Slices) -> list[Route]:
     door, session, device, contact = s.authentication, s.sessions, s.devices, s.contacts
     taken = "username_taken email_taken phone_taken account_exists device_exists"
-    closed = "account_locked account_closed too_many_devices bad_list bad_prekeys"
+    closed = "account_locked account_closed too_many_devices"
+    bad_keys = "bad_list bad_prekeys"
     guess = "bad_credentials account_locked forbidden"
     again = "unauthenticated refresh_reused account_closed"
     admission = "bad_credentials account_locked account_closed too_many_devices device_exists"
     return [
-        Route("POST", "/accounts", door.register, f"{taken} {closed}", 201, "open", "register"),
+        Route("POST", "/accounts", door.register, f"{taken} {closed} {bad_keys}", 201, "open", "register"),
         Route("POST", "/setup", door.set_up, f"setup_done bad_credentials {taken} {closed}", 201, "open", "setup"),
         Route("POST", "/sessions", door.log_in, admission, 201, "open", "login"),
         Route("POST", "/sessions/refresh", session.refresh, again, 200, "open", "refresh"),

@@ -42,14 +42,13 @@ class NewDevice(msgspec.Struct, frozen=True, omit_defaults=True):
     platform: Platform = "desktop"
 
 
-class Register(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A new account with its first device and its keys: all or nothing. The client makes both ids (UUIDv4)."""
+class Founder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new account with its first device, and no keys yet. The client makes both ids (UUIDv4)."""
 
     account_id: AccountId
     device: NewDevice
     username: Username
     password: Password
-    keys: AccountKeys
     email: Email | None = None
     phone: Phone | None = None
     display_name: DisplayName | None = None
@@ -57,11 +56,20 @@ class Register(msgspec.Struct, frozen=True, omit_defaults=True):
     time_zone: TimeZone = "UTC"
 
 
+class Register(Founder, frozen=True, omit_defaults=True, kw_only=True):
+    """A new account with its first device and its keys: all or nothing. The client makes both ids (UUIDv4)."""
+
+    keys: AccountKeys
+
+
 class Setup(msgspec.Struct, frozen=True):
-    """The first administrator: a registration with the one-time token of the setup link."""
+    """The first administrator, with the one-time token of the setup link.
+
+    The page that sends it makes no keys and keeps no device: the account is `keyless` until its first device logs in.
+    """
 
     token: Token
-    account: Register
+    account: Founder
 
 
 class LogIn(msgspec.Struct, frozen=True):

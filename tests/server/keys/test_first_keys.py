@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,10 @@ from aparte.e2ee import device_list
 from aparte.e2ee.keys import KeyPair
 from aparte.server.authentication import actions as authentication
 from aparte.server.authentication.model import Gate
+from aparte.server.devices import actions as devices
 from aparte.server.keys import actions
 from aparte.server.kit.db import Database
-from aparte.wire.accounts import Register
+from aparte.wire.accounts import Register, Setup
 from aparte.wire.errors import Refusal
 from aparte.wire.keys import AccountKeys, KemPrekey, OneTimePrekey
 
@@ -202,3 +204,16 @@ async def test_a_registration_without_keys_is_invalid(world: World) -> None:
     with pytest.raises(Problem) as refused:
         await call(world.http, world.url, "POST", "/accounts", body)
     assert refused.value.code == "invalid"
+
+
+async def test_the_first_administrator_has_keys_from_the_first_device(here: Gate, db: Database, tmp_path: Path) -> None:
+    token = tmp_path / "setup-token"
+    token.write_text("opaque")
+    page = await authentication.set_up(here, token, Setup("opaque", new_person("root")), HOME)
+    assert page.standing == "keyless"
+    await devices.revoke(db, caller(page), page.device_id, HOME)
+    laptop = await log_in(here, "root")
+    assert laptop.standing == "keyless"
+    await actions.put_first(db, caller(laptop), keys.first(laptop.account_id, laptop.device_id), HOME)
+    assert (await log_in(here, "root", device=laptop.device_id)).standing == "listed"
+    assert (await log_in(here, "root", device=page.device_id)).standing == "unlisted"

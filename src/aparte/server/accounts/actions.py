@@ -14,7 +14,7 @@ from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.kit.names import check_name, check_text
 from aparte.server.state import actions as state
 from aparte.wire import limits
-from aparte.wire.accounts import Account, AccountChange, PlatformRole, Register
+from aparte.wire.accounts import Account, AccountChange, Founder, PlatformRole
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId
 
@@ -106,7 +106,7 @@ def check_not_locked(attempts: Attempts) -> None:
     rules.check_not_locked(attempts)
 
 
-def checked(given: Register, *, role: PlatformRole = "user") -> NewAccount:
+def checked(given: Founder, *, role: PlatformRole = "user") -> NewAccount:
     """Check a registration; the password is hashed by the caller. Refuses with `invalid`."""
     rules.check_new_id(given.account_id, "account_id")
     rules.check_new_id(given.device.device_id, "device_id")

@@ -17,8 +17,9 @@ from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database, Tx
 from aparte.server.sessions import actions as sessions
 from aparte.server.sessions.tokens import Tokens as Maker
-from aparte.wire.accounts import LogIn, NewDevice, NewPassword, Register, Setup, Tokens
+from aparte.wire.accounts import Founder, LogIn, NewDevice, NewPassword, Register, Setup, Tokens
 from aparte.wire.errors import Refusal
+from aparte.wire.keys import AccountKeys
 
 IN_USE = frozenset({"account_exists", "username_taken", "email_taken", "phone_taken"})
 
@@ -39,24 +40,24 @@ async def register(gate: Gate, given: Register, origin: Origin) -> Tokens:
     except Refusal as refusal:
         if refusal.code not in IN_USE:
             raise
-        return await _again(gate, given, origin, refusal)
+        return await _again(gate, given, given.keys, origin, refusal)
 
 
 async def set_up(gate: Gate, token_file: Path | None, given: Setup, origin: Origin) -> Tokens:
     """Create the first administrator by the one-time token. Refuses with `bad_credentials`, `setup_done` and as above.
 
-    Two at once: one waits for the other and is refused. A lost answer is given again as by `register`.
+    The page in the browser has no keys: the first device that logs in brings its own. Two at once: one waits for the
+    other and is refused. A lost answer is given again as by `register`.
     """
     new = accounts.checked(given.account, role="admin")
     if not await asyncio.to_thread(setup_token.is_right, token_file, given.token):
         if await _is_setup_open(gate):
             raise Refusal("bad_credentials")
-        return await _again(gate, given.account, origin, Refusal("setup_done"))
-    first = await keys.check_first(new.account, given.account.device.device_id, given.account.keys)
+        return await _again(gate, given.account, None, origin, Refusal("setup_done"))
     new = replace(new, password_hash=await gate.passwords.hash(given.account.password))
-    tokens = await _create_admin(gate, new, given.account.device, first, origin)
+    tokens = await _create_admin(gate, new, given.account.device, origin)
     await asyncio.to_thread(setup_token.use_up, token_file)
-    return tokens or await _again(gate, given.account, origin, Refusal("setup_done"))
+    return tokens or await _again(gate, given.account, None, origin, Refusal("setup_done"))
 
 
 async def log_in(gate: Gate, given: LogIn, origin: Origin) -> Tokens:
@@ -128,27 +129,30 @@ async def authenticate(db: Database, tokens: Maker, access_token: str) -> Caller
     return admission.caller
 
 
-async def _create(tx: Tx, gate: Gate, new: NewAccount, device: NewDevice, first: FirstKeys, origin: Origin) -> Tokens:
+async def _create(
+    tx: Tx, gate: Gate, new: NewAccount, device: NewDevice, first: FirstKeys | None, origin: Origin
+) -> Tokens:
     await accounts.create(tx, new)
     await devices.register(tx, new.account, device, is_listed=True)
-    await keys.store_first(tx, new.account, first)
+    if first is not None:
+        await keys.store_first(tx, new.account, first)
     await accounts.logged_in(tx, new.account)
     await audit.record(tx, Event("account_created", new.account, origin=origin, details={"role": new.role}))
     return await sessions.open_(tx, gate.keys, new.account, device.device_id, origin)
 
 
-async def _create_admin(
-    gate: Gate, new: NewAccount, device: NewDevice, first: FirstKeys, origin: Origin
-) -> Tokens | None:
+async def _create_admin(gate: Gate, new: NewAccount, device: NewDevice, origin: Origin) -> Tokens | None:
     """Create the first administrator; None if there is one."""
     async with gate.db.transaction() as tx:
         if not await accounts.lock_setup(tx):
             return None
         await audit.record(tx, Event("setup_completed", new.account, severity="warning", origin=origin))
-        return await _create(tx, gate, new, device, first, origin)
+        return await _create(tx, gate, new, device, None, origin)
 
 
-async def _again(gate: Gate, given: Register, origin: Origin, refusal: Refusal) -> Tokens:
+async def _again(
+    gate: Gate, given: Founder, given_keys: AccountKeys | None, origin: Origin, refusal: Refusal
+) -> Tokens:
     """Answer a registration that has already happened; whatever is not the very same one is refused."""
     async with gate.db.read() as reader:
         known = await accounts.credentials_of(reader, given.account_id)
@@ -156,7 +160,7 @@ async def _again(gate: Gate, given: Register, origin: Origin, refusal: Refusal) 
             raise refusal
         same = known.username == given.username
         same = same and await devices.belongs(reader, known.account, given.device.device_id)
-        same = same and await keys.is_same_first(reader, known.account, given.keys)
+        same = same and (given_keys is None or await keys.is_same_first(reader, known.account, given_keys))
     if not same:
         raise Refusal("account_exists") if refusal.code in IN_USE else refusal
     accounts.check_not_locked(known.attempts)
