@@ -154,6 +154,20 @@ async def test_what_does_not_continue_the_chain_is_refused_and_all_after_it(
     assert await stored(admin, two.conversation) == [(1, 1), (2, 2)]
 
 
+async def test_what_came_before_a_break_is_stored_and_the_chain_ends_there(
+    admin: Admin, sealing: Sealing, two: Pair
+) -> None:
+    entries = [two.a.seal(), two.a.seal()]
+    end = two.a.prev
+    entries += [two.a.seal(prev=bytes(32)), two.a.seal()]
+    outcomes = await asyncio.gather(
+        *(sealing.seal(two.alice, two.conversation, entry) for entry in entries), return_exceptions=True
+    )
+    assert codes(outcomes) == [1, 2, "chain_broken", "chain_broken"]
+    row = await admin.fetchrow("SELECT counter, hash FROM chains")
+    assert tuple(row) == (2, end)
+
+
 async def test_a_repeat_is_answered_before_anything_that_has_changed_since(
     admin: Admin, sealing: Sealing, two: Pair
 ) -> None:

@@ -70,7 +70,8 @@ CREATE TABLE message_key_sets (
   envelopes bytea NOT NULL,
   PRIMARY KEY (conversation_id, seq)
 );
-CREATE INDEX message_key_sets_id_idx ON message_key_sets USING brin (id) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX message_key_sets_id_idx ON message_key_sets
+  USING brin (id) WITH (pages_per_range = 32, autosummarize = on);
 
 -- Write a batch of readable messages and sealed entries: one outcome for each, one round trip, exactly two statements,
 -- as in send_v1 and for its reasons. Kind 1 goes to messages, the others to entries. Several entries of one device in
@@ -155,10 +156,10 @@ BEGIN
            ) AS fits
       FROM single s WINDOW w AS (PARTITION BY s.conv, s.dev, s.possible = 0 ORDER BY s.ord)
   ), decided AS (
-    SELECT l.*, CASE WHEN l.possible = 0
-                      AND NOT bool_and(l.fits) OVER (PARTITION BY l.conv, l.dev, l.possible = 0 ORDER BY l.ord)
-                     THEN 9 ELSE l.possible END AS outcome
-      FROM linked l
+    -- those that fit are the first of their device, so the last of them is followed by one that does not, or by none
+    SELECT l.*, CASE WHEN l.possible = 0 AND NOT bool_and(l.fits) OVER w THEN 9 ELSE l.possible END AS outcome,
+           lead(l.fits) OVER w IS NOT TRUE AS is_last_of_device
+      FROM linked l WINDOW w AS (PARTITION BY l.conv, l.dev, l.possible = 0 ORDER BY l.ord)
   ), counted AS (
     SELECT d.*, count(*) FILTER (WHERE d.outcome = 0) OVER (PARTITION BY d.conv ORDER BY d.ord) AS nth,
            count(*) FILTER (WHERE d.outcome = 0 AND d.kind = 1) OVER (PARTITION BY d.conv ORDER BY d.ord) AS nth_message
@@ -173,7 +174,6 @@ BEGIN
            row_number() OVER (PARTITION BY c.conv, c.outcome ORDER BY c.ord DESC) AS from_last,
            row_number() OVER (PARTITION BY c.conv, c.acct, c.outcome, c.kind = 1 ORDER BY c.ord DESC)
              AS from_last_of_account,
-           row_number() OVER (PARTITION BY c.conv, c.dev, c.outcome ORDER BY c.ord DESC) AS from_last_of_device,
            count(*) FILTER (WHERE c.kind = 1) OVER (PARTITION BY c.conv, c.outcome) AS of_conversation,
            count(*) OVER (PARTITION BY c.conv, c.acct, c.outcome, c.kind = 1) AS of_account
       FROM counted c
@@ -198,7 +198,7 @@ BEGIN
   ), continued AS (
     INSERT INTO chains AS z (conversation_id, device_id, counter, hash)
     SELECT p.conv, p.dev, p.counter, p.hash FROM placed p
-     WHERE p.outcome = 0 AND p.sealed IS NOT NULL AND p.from_last_of_device = 1
+     WHERE p.outcome = 0 AND p.sealed IS NOT NULL AND p.is_last_of_device
     ON CONFLICT (conversation_id, device_id) DO UPDATE SET counter = excluded.counter, hash = excluded.hash
   ), moved AS (
     UPDATE heads h SET last_seq = p.seq, last_id = p.id, last_xid = v_xid, last_ordinal = p.ordinal,
