@@ -15,7 +15,7 @@ from aparte.wire.ids import AccountId, ConversationId, DeviceId
 from tests.support.valkey import until
 
 PASSWORD = "correct horse battery staple"
-SECONDS = 30.0
+SECONDS = 15.0
 
 
 @dataclass(eq=False)
