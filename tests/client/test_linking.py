@@ -9,6 +9,7 @@ from tests.client.linked import by, linking
 from aparte.client import Client, ClientError, Credentials, KeyRefused, NotSignedIn, Place
 from aparte.client.api import keys as api
 from aparte.client.crypto import approving, own, pins
+from aparte.client.crypto import linking as new_side
 from aparte.client.crypto.mailbox import Mailbox
 from aparte.client.session import Session
 from aparte.wire.linking import Admission
@@ -144,6 +145,23 @@ async def test_an_admission_whose_answer_was_lost_is_found_done(
     async with linking(place("phone"), name, by(ann)) as phone:
         assert await ann.keys.listed() == {ann.device_id, phone.device_id}
     assert len(admissions) == 2
+
+
+async def test_a_link_that_breaks_off_at_the_end_begins_anew_as_another_device(
+    newcomer: Newcomer, place: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await newcomer("ann")
+    name = (await ann.who_am_i()).username
+    with monkeypatch.context() as patch:
+        patch.setattr(new_side, "keep", lambda *_: (_ for _ in ()).throw(ClientError("unreachable")))
+        with pytest.raises(ClientError):
+            async with linking(place("phone"), name, by(ann)):
+                pass
+    [lost] = await ann.keys.listed() - {ann.device_id}
+    async with linking(place("phone"), name, by(ann)) as phone:
+        assert await ann.keys.listed() == {ann.device_id, lost, phone.device_id}
+        await ann.keys.revoke(lost, PASSWORD)
+        assert await ann.keys.listed() == {ann.device_id, phone.device_id}
 
 
 # Taking devices off ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,9 @@ from aparte.wire.keys import (
 )
 from aparte.wire.linking import Admission, NewList, NewOffer, Offer, OfferAnswer, OfferState
 
+VERSIONS_MOST = 10_000
+"""Versions of one list that are read at once: more than an account makes in a lifetime."""
+
 
 async def put_account_keys(session: Session, keys: AccountKeys) -> None:
     """Give an account its first list, and this device's first prekeys. Raises ClientError `keys_exist`."""
@@ -41,7 +44,7 @@ async def lists(session: Session, questions: Sequence[ListQuestion]) -> list[Lis
             known = found.get(answer.account)
             versions = [*known.versions, *answer.versions] if known else answer.versions
             found[answer.account] = msgspec.structs.replace(answer, versions=versions)
-            if answer.more and answer.versions:
+            if answer.more and answer.versions and len(versions) < VERSIONS_MOST:
                 waiting.append(ListQuestion(answer.account, after.after + len(answer.versions)))
     return list(found.values())
 

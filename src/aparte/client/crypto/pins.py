@@ -92,21 +92,26 @@ async def refresh(session: Session, accounts: Iterable[AccountId]) -> None:
     wanted = list(dict.fromkeys(accounts))
     with session.store.reading() as tx:
         known = {account: row.version for account in wanted if (row := rows.select_pin(tx, account))}
-    served = await api.lists(session, [ListQuestion(account, known.get(account, 1) - 1) for account in wanted])
+    questions = [ListQuestion(account, known.get(account, 1) - 1) for account in wanted]
+    served = {answer.account: answer for answer in await api.lists(session, questions)}
     failed: list[KeyRefused] = []
-    for answer in served:
-        older: Sequence[SignedList] = ()
-        if not answer.versions and answer.account in known:
-            older = [
-                one for found in await api.lists(session, [ListQuestion(answer.account)]) for one in found.versions
-            ]
+    for account in wanted:
+        asked, answer = known.get(account, 0), served.get(account)
+        if answer is None or not answer.versions:
+            answer = ListsOf(account, await _older(session, account) if asked else [], False, [])
         with session.store.transaction(durable=True) as tx:
             try:
-                _take_served(tx, answer, older, own.now_ms())
+                _take_served(tx, account, asked, answer)
             except KeyRefused as error:
                 failed.append(error)
     if failed:
         raise failed[0]
+
+
+async def _older(session: Session, account: AccountId) -> list[SignedList]:
+    """Fetch the newest list that is served where the pinned one is not, as evidence; none if there is none."""
+    found = await api.lists(session, [ListQuestion(account)])
+    return [one for answer in found if answer.account == account for one in answer.versions][-1:]
 
 
 def devices_of(known: DeviceList) -> frozenset[DeviceId]:
@@ -133,15 +138,18 @@ def row_of(account: AccountId, known: DeviceList, signed: SignedList, now: int) 
     return PinRow(account, key, known.version, known.hash, signed.list, signed.signature, None, None, now, b"")
 
 
-def _take_served(tx: Tx, answer: ListsOf, older: Sequence[SignedList], now: int) -> None:
-    """Take what the server answered to a question for the pinned version and all after it."""
-    row = rows.select_pin(tx, answer.account)
-    if row is not None and not answer.versions:
-        raise refused(tx, answer.account, "list_rolled_back", older[-1] if older else None, now)
-    if not take(tx, answer.account, answer.versions, now):
-        raise refused(tx, answer.account, "bad_list", answer.versions[-1], now)
+def _take_served(tx: Tx, account: AccountId, asked: int, answer: ListsOf) -> None:
+    """Take what the server answered to a question for version `asked`, the pinned one (0: none), and all after it."""
+    now = own.now_ms()
+    first = answer.versions[0] if answer.versions else None
+    if asked and (first is None or version_of(first) < asked):
+        raise refused(tx, account, "list_rolled_back", first, now)
+    if asked and first is not None and version_of(first) > asked:
+        raise refused(tx, account, "bad_list", first, now)
+    if not take(tx, account, answer.versions, now):
+        raise refused(tx, account, "bad_list", answer.versions[-1], now)
     dormant = b"".join(sorted(device.bytes for device in answer.dormant))
-    rows.update_asked(tx, answer.account, now, dormant)
+    rows.update_asked(tx, account, now, dormant)
 
 
 def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedList, now: int, *, quiet: bool) -> None:
