@@ -77,3 +77,23 @@ def test_two_people_compare_numbers(shell: Shell) -> None:
     [row] = shell.rows("--profile", "bob", "verify", ann)
     assert not row["verified"]
     shell.run("--profile", "ann", "verify", "@nobody", code=1)
+
+
+def test_nothing_goes_to_a_verified_person_whose_key_changed_until_it_is_accepted(shell: Shell) -> None:
+    shell.newcomer("ann")
+    shell.newcomer("bob")
+    name, bob = f"bob-{shell.tag}", f"@bob-{shell.tag}"
+    shell.run("--profile", "ann", "verify", bob, "--yes")
+    shell.run("--profile", "ann", "send", bob, "before")
+    shell.link("phone", name, "bob")
+    phone = me(shell, "phone")
+    shell.run("--profile", "ann", "send", bob, "to both of them")
+    shell.run("--profile", "bob", "devices", "revoke", phone, "--password-stdin", stdin=PASSWORD + "\n")
+    _, errors = shell.both("--profile", "ann", "send", bob, "to whom?", code=5)
+    assert "compare numbers again" in errors
+    [row] = shell.rows("--profile", "ann", "verify", bob)
+    assert (row["verified"], row["changed"]) == (False, True)
+    shell.run("--profile", "ann", "verify", bob, "--yes")
+    shell.run("--profile", "ann", "send", bob, "to you")
+    heard = shell.rows("--profile", "bob", "listen", "--count", "3", "--timeout", "20")
+    assert [row["text"] for row in heard] == ["before", "to both of them", "to you"]
