@@ -49,7 +49,13 @@ async def settled(url: str, token_of: str | None) -> Person:
         if token_of is None:
             alice = await world.register("alice")
         else:
-            account = people.registration(f"root_{uuid4().hex[:8]}", device="desk")
+            account = {
+                "account_id": str(uuid4()),
+                "device": {"device_id": str(uuid4()), "name": "desk"},
+                "username": f"root_{uuid4().hex[:8]}",
+                "password": people.PASSWORD,
+                "email": "root@example.org",
+            }
             made = await people.call(world.http, url, "POST", "/setup", {"token": token_of, "account": account})
             alice = people.Device(world.http, url, account["username"], made)
         room = await alice.room()
