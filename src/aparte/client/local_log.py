@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aparte.client.core import checks
 from aparte.client.core.bodies import body_of
 from aparte.client.core.sync import before
 from aparte.client.core.view import changed, lasting, message_of, reactions_of
@@ -12,7 +13,6 @@ from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.store import conversations, entries, people, profile, sealed, state
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
-from aparte.e2ee.roster import direct_id
 from aparte.wire import kinds
 from aparte.wire.accounts import Person, StateItem
 from aparte.wire.content import Profile
@@ -39,9 +39,7 @@ def append(store: Store, me: AccountId, conversation: ConversationId, new: list[
             return row.cursor
         reader = reader_of(tx, me) if row.is_sealed else None
         for entry in fresh:
-            kept = entry
-            if reader is not None and entry.sealed is not None:
-                kept = opening.receive(tx, row, entry, entry.sealed, reader)
+            kept = entry if reader is None else opening.take(tx, row, entry, reader)
             entries.insert_entries(tx, conversation, [kept])
             take_in(tx, me, row, kept)
         cursor = Position(fresh[-1].seq, fresh[-1].id)
@@ -105,13 +103,11 @@ def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Posit
 
 
 def check_kind(tx: Tx, found: Conversation) -> None:
-    """Refuse a private conversation that is not encrypted, or not the one of the people it is said to be of."""
+    """Refuse a conversation that is not what it is said to be, before anything is said in it."""
     row = profile.select_profile(tx)
-    if found.kind in {"room", "group", "channel"} or row is None:
-        return
-    expected = direct_id(row.account.bytes, (found.peer or row.account).bytes)
-    if found.encryption_mode != "e2ee" or found.id.bytes != expected:
-        raise ClientError("unexpected_answer", "a private conversation is not what it is said to be")
+    code = checks.disguise_code(found, row.account) if row is not None else None
+    if code is not None:
+        raise ClientError(code, "a conversation is not what it is said to be")
 
 
 def leave(store: Store, conversation: ConversationId) -> None:
@@ -219,8 +215,9 @@ def newest(store: Store, row: ConversationRow, before_seq: int, limit: int) -> l
         for change in lasting(about):
             message = changed(message, change)
         how = states.get(entry.seq)
+        state_now, code = (how.state, how.code) if how else ("refused", "bad_entry")
         if f"hidden:{row.conversation}:{entry.id}" not in hidden:
-            kept.append(Kept(message, how.state if how else "open", how.code if how else None, reactions_of(about)))
+            kept.append(Kept(message, state_now, code, reactions_of(about)))
     return kept
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aparte.client import local_log
 from aparte.client.api.accounts import account_named
+from aparte.client.core.checks import DERIVED
 from aparte.client.core.names import IdTarget, PersonTarget, SelfTarget, name_key, parse_target
 from aparte.client.errors import ClientError, Unreachable
 from aparte.client.session import Nothing, Session, decoded
@@ -50,6 +51,8 @@ class Rooms:
         """
         wanted = parse_target(target)
         if isinstance(wanted, IdTarget):
+            if wanted.conversation.version == DERIVED:
+                await self.row(wanted.conversation)  # known to be encrypted, before anything is said there
             return wanted.conversation
         if isinstance(wanted, PersonTarget):
             return await self.open_direct(await account_named(self._session, wanted.username))
@@ -90,7 +93,11 @@ class Rooms:
         if self._session.profile.is_started:
             return
         async for found in self.all():
-            local_log.keep(self._session.store, found, from_head=True)
+            try:
+                local_log.keep(self._session.store, found, from_head=True)
+            except ClientError as error:
+                if error.code != "unsupported_target":
+                    raise
         with self._session.store.transaction() as tx:
             profile.update_started(tx)
 

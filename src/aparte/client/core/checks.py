@@ -1,15 +1,41 @@
-"""The checks of a sealed entry's place, in the order of docs/protocol/e2ee.md: pure, each refusal by its name."""
+"""The checks of a sealed entry's place, in the order of docs/protocol/e2ee.md: pure, each refusal by its name.
+
+And of the conversation it stands in: a server that could make it another one would read what is said there.
+"""
 
 from dataclasses import dataclass
 
 from aparte.e2ee.content import Content
 from aparte.e2ee.entry import ZERO_HASH, Head
+from aparte.e2ee.roster import direct_id
 from aparte.wire import kinds
+from aparte.wire.conversations import Conversation
+from aparte.wire.ids import AccountId
 
 WITH_TARGET = frozenset({kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN})
 BY_AUTHOR = frozenset({kinds.EDIT, kinds.DELETION})
 KINDS = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN, kinds.SETTINGS})
 """What people may do in a direct conversation, and in notes to themselves."""
+
+DERIVED = 8
+"""The version of UUIDs that follow from something: no room stands under the id of a private conversation."""
+
+
+def disguise_code(found: Conversation, me: AccountId) -> str | None:
+    """Name what is wrong with what the server says a conversation is; None if it can be that.
+
+    A private one is encrypted, and its id follows from its people; nothing else is encrypted yet.
+    """
+    if found.kind == "direct":
+        is_sound = found.peer is not None and found.peer != me
+    elif found.kind == "self":
+        is_sound = found.peer in {None, me}
+    elif found.encryption_mode == "e2ee":
+        return "unsupported_target"
+    else:
+        return None if found.peer is None and found.id.version != DERIVED else "unexpected_answer"
+    follows = found.id.bytes == direct_id(me.bytes, (found.peer or me).bytes)
+    return None if is_sound and follows and found.encryption_mode == "e2ee" else "unexpected_answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ PARALLEL = 4
 """How many conversations are caught up at once."""
 PAUSE = 1.0
 """Seconds to wait when a busy server does not say how long."""
-NOT_OURS = frozenset({"not_member", "not_found", "forbidden", "gone"})
+NOT_OURS = frozenset({"not_member", "not_found", "forbidden", "gone", "unsupported_target"})
 MEMBERSHIP = "membership:"
 
 

@@ -37,6 +37,16 @@ class _Refused(Exception):
         self.code = code
 
 
+def take(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> Entry:
+    """Give an entry of an encrypted conversation as the log keeps it; what people do there is sealed, or not theirs."""
+    if entry.sealed is not None:
+        return receive(tx, row, entry, entry.sealed, reader)
+    if entry.kind >= kinds.CREATED:
+        return entry
+    _tell(tx, row, entry, "bad_entry")
+    return replace(entry, body=None, target=None)
+
+
 def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: Reader) -> Entry:
     """Check and open an entry that continues the log; gives it as the log keeps it, with its content or without."""
     silent = replace(entry, sealed=None, body=None, target=None)
