@@ -177,7 +177,8 @@ async def test_the_service_writes_into_months_that_were_made_later_and_can_empty
     async with db.transaction() as tx:
         await tx.execute(
             """
-            INSERT INTO entries (conversation_id, id, seq, kind, account_id, body, xid) VALUES ($1, $2, 1, 6, $3, '{}', 3)
+            INSERT INTO entries (conversation_id, id, seq, kind, account_id, body, xid)
+            VALUES ($1, $2, 1, 6, $3, '{}', 3)
             """,
             room,
             late,
