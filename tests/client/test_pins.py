@@ -408,6 +408,22 @@ def given(store: Store, private: bytes) -> bool:
         return own.take_account_key(tx, private)
 
 
+async def test_a_server_that_denies_the_accounts_keys_does_not_make_this_device_give_them_up(
+    store: Store, me: Owner
+) -> None:
+    session = cast("Session", SimpleNamespace(store=store))
+    with store.reading() as tx:
+        keys = own.load(tx)
+    first = await beginning.first_keys(session, keys.account, keys.device)
+    assert first.devices.list == me.list.serialize()
+    take(store, me.with_device().signed())
+    with pytest.raises(KeyRefused) as caught:
+        await beginning.first_keys(session, keys.account, keys.device)
+    assert caught.value.code == "list_rolled_back"
+    with store.reading() as tx:
+        assert own.load(tx) == keys
+
+
 def test_numbers_of_new_devices_go_on() -> None:
     assert [device.number for device in Owner.new().with_device().with_device().list.devices] == [1, 2, 3]
     assert new_device(4).number == 4

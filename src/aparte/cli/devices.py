@@ -83,8 +83,8 @@ def row_of(device: DeviceRow, listed: frozenset[UUID]) -> tuple[str, ...]:
     """Show a device; `*` marks those on the signed list, which can read what is written to the account."""
     is_listed = device.device_id in listed
     return (
-        "*" if is_listed else " ",
         str(device.device_id),
+        "*" if is_listed else "",
         device.name,
         device.platform,
         device.last_active_at.astimezone().strftime("%Y-%m-%d %H:%M"),

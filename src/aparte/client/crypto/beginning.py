@@ -20,27 +20,29 @@ from aparte.e2ee import device_list
 from aparte.e2ee.device_list import NO_LIST, DeviceList
 from aparte.e2ee.devices import REGISTRATION_ID_MAX
 from aparte.e2ee.keys import KeyPair
+from aparte.e2ee.prekeys import Prekeys
 from aparte.wire.ids import AccountId, DeviceId
 from aparte.wire.keys import AccountKeys, ListQuestion, SignedList
 
 FIRST_NUMBER = 1
+Kept = tuple[SignedList, Prekeys]
+"""The signed first list, and the prekeys of the device on it."""
 _random = secrets.token_bytes
 
 
 async def first_keys(session: Session, account: AccountId, device: DeviceId) -> AccountKeys:
-    """Give the first keys of an account with this device alone: those that are kept, or new ones, kept first."""
+    """Give the first keys of an account with this device alone: those that are kept, or new ones, kept first.
+
+    Raises KeyRefused `list_rolled_back` where the account is known here to have more than first keys.
+    """
     with session.store.reading() as tx:
-        if (kept := kept_first(tx, account, device)) is not None:
-            return kept
-    made = await asyncio.to_thread(make, account, device, is_first=True)
-    with session.store.transaction(durable=True) as tx:
-        if (kept := kept_first(tx, account, device)) is None:
-            replace_keys(tx, made)
-            pin_rows.upsert_pin(tx, signed_first(made, own.now_ms()))
-            kept = kept_first(tx, account, device)
+        kept = kept_first(tx, account, device)
     if kept is None:
-        raise KeyRefused("keys_needed")
-    return kept
+        made = await asyncio.to_thread(make, account, device, is_first=True)
+        with session.store.transaction(durable=True) as tx:
+            kept = kept_first(tx, account, device) or keep_new(tx, made)
+    signed, own_prekeys = kept
+    return AccountKeys(signed, await asyncio.to_thread(supply.published, own_prekeys, 0))
 
 
 async def give_keys(session: Session, account: AccountId, device: DeviceId) -> None:
@@ -63,16 +65,22 @@ def uploaded(session: Session) -> None:
         own_keys.update_uploaded(tx, own.load(tx).prekeys.next_id, own.now_ms())
 
 
-def kept_first(tx: Tx, account: AccountId, device: DeviceId) -> AccountKeys | None:
-    """Give what the server is told of first keys that are kept. Raises KeyRefused if this device has been stopped."""
+def kept_first(tx: Tx, account: AccountId, device: DeviceId) -> Kept | None:
+    """Give first keys that are kept. Raises KeyRefused if the device was stopped, or the account has gone on since."""
     row, pin = own_keys.select_own_keys(tx), pin_rows.select_pin(tx, account)
-    if row is None or pin is None or pin.version != 1 or (row.account, row.device) != (account, device):
+    if row is None or pin is None or (row.account, row.device) != (account, device) or row.account_private is None:
         return None
-    if row.stopped is not None:
-        raise KeyRefused(row.stopped)
-    if row.account_private is None:
-        return None
-    return AccountKeys(SignedList(pin.list, pin.signature), supply.published(own.of_row(row).prekeys, 0))
+    if row.stopped is not None or pin.version != 1:
+        raise KeyRefused(row.stopped or "list_rolled_back")
+    return SignedList(pin.list, pin.signature), own.of_row(row).prekeys
+
+
+def keep_new(tx: Tx, made: OwnKeysRow) -> Kept:
+    """Keep new keys and the list that they begin."""
+    pin = signed_first(made, own.now_ms())
+    replace_keys(tx, made)
+    pin_rows.upsert_pin(tx, pin)
+    return SignedList(pin.list, pin.signature), own.of_row(made).prekeys
 
 
 def make(account: AccountId, device: DeviceId, *, is_first: bool) -> OwnKeysRow:

@@ -105,7 +105,8 @@ async def be_admitted(session: Session, tokens: Tokens, username: str, tell: Tel
     made = protocol.begin(
         mine.device.bytes, mine.registration_id, mine.identity.public, offer.bytes, secrets.token_bytes
     )
-    await api.make_offer(session, tokens.access_token, NewOffer(offer, made.offer, supply.published(mine.prekeys, 0)))
+    prekeys = await asyncio.to_thread(supply.published, mine.prekeys, 0)
+    await api.make_offer(session, tokens.access_token, NewOffer(offer, made.offer, prekeys))
     tell(Offered(made.code_text))
     try:
         async with asyncio.timeout(SECONDS):

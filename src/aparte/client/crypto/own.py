@@ -157,7 +157,7 @@ async def upload(session: Session, start: int) -> None:
         kept = load(tx).prekeys
     if kept.next_id > start:
         try:
-            await api.put_prekeys(session, supply.published(kept, start))
+            await api.put_prekeys(session, await asyncio.to_thread(supply.published, kept, start))
         except ClientError as error:
             if error.code == "prekey_reused":
                 raise stopped(session, "state_rolled_back") from None
