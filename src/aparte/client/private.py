@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aparte.client import local_log
 from aparte.client.api.conversations import Rooms
+from aparte.client.crypto.keyring import believed
 from aparte.client.errors import ClientError
 from aparte.client.local_log import Kept
 from aparte.client.model import Message, rendered, title_of
 from aparte.client.outbox import Outbox, now_ms, unsealed_text
 from aparte.client.session import Session, time_over
 from aparte.client.store import conversations, entries, sealed
-from aparte.client.store.content_keys import select_keys
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox_sealed import Unsealed
 from aparte.e2ee.content import Content, Deletion, Reaction, encode
@@ -73,8 +73,9 @@ class Private:
     async def restore(self, conversation: ConversationId, message: EntryId, wait: float) -> Sent:
         """Take back a deletion for everyone, with the key that this account has kept. Raises ClientError `gone`."""
         target = await self._target(conversation, message)
+        me = self._session.profile
         with self._session.store.reading() as tx:
-            found = select_keys(tx, target.hash)
+            found = believed(tx, target.hash, (me.account, me.device), me.account)
         if not found:
             raise ClientError("gone")
         content = Deletion(at=now_ms(), on=False, key=found[0].key)

@@ -8,12 +8,12 @@ other people.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aparte.client.crypto import own, pairwise, pins, rosters
+from aparte.client.crypto import keyring, own, pairwise, pins, rosters
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.delivering import begin_sessions
 from aparte.client.crypto.own import now_ms
 from aparte.client.session import Session
-from aparte.client.store import content_keys, entries, payloads, sealed, sessions
+from aparte.client.store import entries, payloads, sealed, sessions
 from aparte.client.store.db import Tx
 from aparte.client.store.payloads import PayloadRow
 from aparte.client.store.sealed import SealedRow
@@ -74,8 +74,11 @@ def _key_for(tx: Tx, reader: Reader, account: AccountId, device: DeviceId, diges
     for row in sealed.select_everywhere(tx, digest):
         epoch = rosters.known(tx, row.conversation, row.epoch)
         is_ours = row.device == reader.device or account == reader.account
-        if row.state == "open" and is_ours and epoch is not None and epoch.find(account, device) is not None:
-            found = content_keys.select_keys(tx, digest)
+        entry = entries.select_entry(tx, row.conversation, row.seq)
+        if entry is None or row.state != "open" or not is_ours:
+            continue
+        if epoch is not None and epoch.find(account, device) is not None:
+            found = keyring.believed(tx, digest, (entry.account, row.device), reader.account)
             return found[0].key if found else None
     return None
 

@@ -52,12 +52,14 @@ def take_given(tx: Tx, found: Keys, account: AccountId, device: DeviceId) -> lis
 
 def acceptable(tx: Tx, arrival: Arrival, reader: Reader) -> list[ContentKey]:
     """Give the keys of an entry that are believed, by who gave them."""
-    found = [
-        given
-        for given in content_keys.select_keys(tx, arrival.hash)
-        if given.account == reader.account or (given.account, given.device) == (arrival.entry.account, arrival.device)
-    ]
+    found = believed(tx, arrival.hash, (arrival.entry.account, arrival.device), reader.account)
     if not found and arrival.device == reader.device:
         key = outbox_sealed.select_key(tx, arrival.hash)
         found = [ContentKey(arrival.hash, key, reader.account, reader.device)] if key else []
     return found
+
+
+def believed(tx: Tx, digest: bytes, author: tuple[AccountId, DeviceId], me: AccountId) -> list[ContentKey]:
+    """Give the keys that the entry's own device or one's own account gave; anybody may have given others."""
+    known = content_keys.select_keys(tx, digest)
+    return [given for given in known if given.account == me or (given.account, given.device) == author]
