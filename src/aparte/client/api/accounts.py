@@ -107,6 +107,7 @@ def begin(session: Session, username: str, *, fresh_account: bool) -> profile.Pr
 def keep(session: Session, tokens: Tokens) -> None:
     """Keep tokens: the profile is signed in."""
     with session.store.transaction() as tx:
+        profile.update_account(tx, tokens.account_id)
         profile.upsert_tokens(tx, tokens)
 
 

@@ -8,6 +8,7 @@ list names exactly this device. Nothing is kept of an attempt that fails but the
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
@@ -76,7 +77,8 @@ async def link(session: Session, who: Credentials, tell: Tell) -> None:
         await accounts.leave(session, tokens)
         raise
     await accounts.confirm(session)
-    await pins.refresh(session, known_people(session))
+    with suppress(ClientError):  # what is refused is told in a notice, what could not be asked is asked before sending
+        await pins.refresh(session, known_people(session))
 
 
 def anew(session: Session, row: ProfileRow) -> ProfileRow:
@@ -147,6 +149,7 @@ def keep(session: Session, tokens: Tokens, given: tuple[DeviceList, Welcome], mi
         own_keys.update_uploaded(tx, mine.prekeys.next_id, now)
         pin_rows.upsert_pin(tx, pins.row_of(mine.account, known, signed, now))
         shared.adopt(tx, welcome.pins, now)
+        profile.update_account(tx, tokens.account_id)
         profile.upsert_tokens(tx, tokens)
 
 

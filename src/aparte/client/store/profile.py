@@ -77,6 +77,11 @@ def update_confirmed(tx: Tx, account: AccountId, username: str) -> None:
     tx.run("UPDATE profile SET account_id = ?, username = ?, is_confirmed = 1", account.bytes, username)
 
 
+def update_account(tx: Tx, account: AccountId) -> None:
+    """Write down whose tokens these are; the name is confirmed next."""
+    tx.run("UPDATE profile SET account_id = ?", account.bytes)
+
+
 def update_server(tx: Tx, server: str) -> None:
     """Write down where the server is now."""
     tx.run("UPDATE profile SET server = ?", server)
