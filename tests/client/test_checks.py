@@ -74,7 +74,7 @@ def test_a_first_entry_has_nothing_before_it() -> None:
         (7, 2, True, True),
     ],
 )
-def test_a_missing_entry_is_a_gap_but_for_the_edge(counter: int, newest: int, is_edge: bool, gap: bool) -> None:  # noqa: FBT001
+def test_a_missing_entry_is_a_gap_but_for_the_edge(counter: int, newest: int, is_edge: bool, gap: bool) -> None:
     place = replace(KNOWN, newest_counter=newest, is_edge=is_edge)
     assert leaves_gap(replace(HEAD, counter=counter), place) is gap
 
@@ -125,7 +125,7 @@ def test_what_was_read_before_was_there_before(
     after: tuple[int, bytes] | None,
     known: bytes | None,
     is_here: bool,
-    code: str | None,  # noqa: FBT001
+    code: str | None,
 ) -> None:
     content = Text(at=1, text="x", after=after)
     assert order_code(content, 10, known, is_here=is_here) == code
