@@ -277,3 +277,38 @@ def test_interrupting_is_no_error_message(shell: Shell, room: str) -> None:
     assert "Traceback" not in listening.communicate(timeout=30)[1]
     assert listening.returncode == 130
     assert room
+
+
+def test_two_people_talk_in_private_from_their_terminals(shell: Shell) -> None:
+    for name in ("ann", "bob"):
+        shell.newcomer(name)
+    to_bob, to_ann = f"@bob-{shell.tag}", f"@ann-{shell.tag}"
+    [sent] = shell.rows("--profile", "ann", "send", to_bob, "salut")
+    assert sent["conversation"] == to_bob
+    [heard] = shell.rows("--profile", "bob", "listen", "--count", "1", "--timeout", "20")
+    assert list(heard)[:8] == KEYS
+    assert (heard["conversation"], heard["from"], heard["text"]) == (to_ann, f"ann-{shell.tag}", "salut")
+    assert heard["id"] == sent["id"]
+    shell.run("--profile", "bob", "react", to_ann, str(sent["id"]), "👍")
+    shell.run("--profile", "ann", "edit", to_bob, str(sent["id"]), "bonjour")
+    [message] = shell.rows("--profile", "ann", "history", to_bob)
+    assert (message["text"], message["edit_count"], message["kind"]) == ("bonjour", 1, "message")
+    assert message["reactions"] == {"👍": [f"bob-{shell.tag}"]}
+    assert "bonjour (edited) 👍×1" in shell.run("--profile", "bob", "history", to_ann)
+    shell.run("--profile", "ann", "delete", to_bob, str(sent["id"]))
+    assert texts(shell.rows("--profile", "bob", "history", to_ann)) == [None]
+    shell.run("--profile", "ann", "restore", to_bob, str(sent["id"]))
+    assert texts(shell.rows("--profile", "bob", "history", to_ann)) == ["bonjour"]
+
+
+def test_notes_to_oneself_are_a_conversation(shell: Shell) -> None:
+    shell.newcomer("ann")
+    shell.run("--profile", "ann", "send", "@me", "milk")
+    [note] = shell.rows("--profile", "ann", "history", "@me")
+    assert (note["conversation"], note["text"], note["from"]) == ("@me", "milk", f"ann-{shell.tag}")
+
+
+def test_nobody_of_that_name_is_said_so(shell: Shell) -> None:
+    shell.newcomer("ann")
+    _, said = shell.both("--profile", "ann", "send", f"@nobody-{shell.tag}", "salut", code=1)
+    assert "nobody of this name" in said

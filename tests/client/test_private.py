@@ -1,15 +1,17 @@
 """Two people and their devices talk in private against a whole server: everybody reads all of it, once and in order."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tests.client.conftest import Newcomer
 from tests.client.linked import by, linking
 from tests.client.test_following import nothing_more, take
 
-from aparte.client import Client, ClientError, Message, Place
+from aparte.client import Client, ClientError, KeyRefused, Message, Place
 
 Places = Callable[[str], Place]
 
@@ -153,3 +155,41 @@ async def test_both_may_write_first_at_once(newcomer: Newcomer, tag: str) -> Non
     assert sorted(map(str, texts(await take(bob.messages(), 3)))) == ["a0", "a1", "a2"]
     assert sorted(map(str, texts(await take(ann.messages(), 3)))) == ["b0", "b1", "b2"]
     assert ann.unreadable() == bob.unreadable() == {}
+
+
+async def test_an_old_copy_of_a_profile_stops_for_good(
+    newcomer: Newcomer, place: Places, tag: str, tmp_path: Path
+) -> None:
+    """Keys of a session used twice would be worse than a message that is not sent."""
+    ann, bob = await two(newcomer)
+    await ann.send(f"@bob-{tag}", "one")
+    await ann.close()
+    ann._session.store.settle()
+    shutil.copytree(tmp_path / "ann", tmp_path / "old")
+    async with Client.open(place("ann")) as again:
+        await again.send(f"@bob-{tag}", "two")
+    async with Client.open(place("old")) as old:
+        for _ in range(2):
+            with pytest.raises(KeyRefused) as caught:
+                await old.send(f"@bob-{tag}", "three")
+            assert caught.value.code == "state_rolled_back"
+    assert texts(await take(bob.messages(), 2)) == ["one", "two"]
+
+
+async def test_what_waits_for_its_key_is_handed_out_when_it_opens(newcomer: Newcomer, tag: str) -> None:
+    """A device that lost its sessions asks for keys; what came after was not held up meanwhile."""
+    ann, bob = await two(newcomer)
+    await bob.send(f"@ann-{tag}", "hello")
+    await ann.send(f"@bob-{tag}", "read")
+    assert texts(await take(bob.messages(), 1)) == ["read"]
+    with bob._session.store.transaction() as tx:
+        tx.run("DELETE FROM sessions")
+    sent = [await ann.send(f"@bob-{tag}", text) for text in ("lost at first", "and this")]
+    listening = ann.messages()
+    assert texts(await take(listening, 1)) == ["hello"]
+    assert bob._stream is not None
+    heard = await take(bob._stream, 2, 40)
+    assert sorted(map(str, texts(heard))) == ["and this", "lost at first"]
+    assert {message.id for message in heard} == {one.id for one in sent}
+    assert bob.unreadable() == {}
+    assert texts(await bob.history(f"@ann-{tag}")) == ["hello", "read", "lost at first", "and this"]
