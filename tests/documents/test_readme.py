@@ -193,7 +193,7 @@ def a_second_device_is_linked(talk: dict[str, str], home: Path) -> None:
     desk.answer(r"Is this your own device, in your hands\?.*: ", "y")
     desk.answer(PROMPT, PASSWORD)
     desk.answer(r"Code that the new device shows: ?", phone.expect(r"\ncode: (\d{6})\n"))
-    assert len(re.findall(r"^\* +[0-9a-f-]{36} ", desk.close(), re.MULTILINE)) == 2
+    assert len(re.findall(r"^[0-9a-f-]{36} +\* ", desk.close(), re.MULTILINE)) == 2
     assert "linked to the account of alice" in phone.close()
     told = ".venv/bin/aparte --profile bob send @alice 'both of you'\n"
     heard = in_a_terminal(told + ".venv/bin/aparte --profile phone listen --count 1 --timeout 60", talk, home)
