@@ -114,7 +114,7 @@ async def one_death(stage: Stage, kill_at: int, *, answering: bool) -> None:
         said = said_by(alice, device)
         assert said == [*SAID[: len(said) - 1], LAST], f"killed at {kill_at}: {said}"
         assert acknowledged <= set(said)
-        assert device.client.unreadable() == 0
+        assert device.client.unreadable() == {}
     check_heard(alice, said_by(alice, stage.bob), kill_at)
     check_keys(stage.evil, alice)
 
@@ -143,6 +143,7 @@ def check_keys(evil: Malice, alice: Alice) -> None:
         header = SignalMessage.deserialize(message).header
         place = (target, header.ratchet_key.serialize(), header.counter)
         assert bodies.setdefault(place, body) == body, "a message key is used twice"
+    assert plains
     assert bodies
 
 
