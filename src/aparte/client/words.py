@@ -162,6 +162,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The server does not see this as the next message of this device.",
         "Le serveur n'y voit pas le message suivant de cet appareil.",
     ),
+    "target_mismatch": (
+        "The server does not have the message that this is about as it is known here.",
+        "Le serveur n'a pas le message concerné tel qu'il est connu ici.",
+    ),
     "missing_devices": (
         "The message is not sealed for all devices that should read it.",
         "Le message n'est pas scellé pour tous les appareils qui doivent le lire.",

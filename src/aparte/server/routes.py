@@ -193,7 +193,7 @@ def _messages(s: Slices) -> list[Route]:
             "POST",
             CONVERSATION + "/entries",
             door.seal,
-            f"{change} blocked stale_epoch chain_broken missing_devices bad_target",
+            f"{change} blocked stale_epoch chain_broken missing_devices target_mismatch",
             201,
             limit="send",
         ),

@@ -66,7 +66,7 @@ CODES: dict[str, Code] = {
     "stale_epoch": Code(409, "Members or devices have changed: read the lists and seal again."),
     "chain_broken": Code(409, "Counter or hash do not continue this device's entries: send the missing one first."),
     "missing_devices": Code(409, "An envelope is missing for a listed device, or is for one that is not."),
-    "bad_target": Code(409, "The hash is not that of the entry aimed at."),
+    "target_mismatch": Code(409, "The hash is not that of the entry aimed at."),
     # not now
     "rate_limited": Code(429, "Too many of these; wait before trying again."),
     "unavailable": Code(503, "The service cannot do this at the moment; try again."),

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.support.sign_in import HOME, Bell, caller, gate, log_in, register
+from tests.support.sign_in import HOME, Bell, caller, gate, link, log_in, register
 
 from aparte.server.accounts import actions as accounts
 from aparte.server.authentication.actions import authenticate
@@ -56,24 +56,29 @@ async def test_b_029_a_device_id_of_somebody_else_is_refused_and_stays_theirs(he
     assert await sessions.valid(here.db, [alice.session, bob.session]) == {alice.session, bob.session}
 
 
-async def test_there_are_at_most_ten_active_devices(here: Gate, alice: Caller) -> None:
-    for _ in range(limits.DEVICES - 1):
-        last = await log_in(here, "alice")
+async def test_there_are_at_most_ten_listed_devices(here: Gate, alice: Caller) -> None:
+    assert alice.is_listed
+    linked = [await link(here, "alice") for _ in range(limits.DEVICES - 1)]
     with pytest.raises(Refusal, match="too_many_devices"):
         await log_in(here, "alice")
-    assert (await log_in(here, "alice", device=last.device_id)).device_id == last.device_id
-    await devices.revoke(here.db, alice, last.device_id, HOME)
-    await log_in(here, "alice")
-    with pytest.raises(Refusal, match="too_many_devices"):
-        await log_in(here, "alice", device=last.device_id)
+    assert (await log_in(here, "alice", device=linked[-1].device_id)).standing == "listed"
 
 
-async def test_many_new_devices_at_once_are_still_at_most_ten(here: Gate, alice: Caller, admin: Admin) -> None:
-    assert alice
-    outcomes = await asyncio.gather(*(log_in(here, "alice") for _ in range(14)), return_exceptions=True)
-    refused = [one for one in outcomes if isinstance(one, Refusal)]
-    assert {one.code for one in refused} == {"too_many_devices"}
-    assert await admin.fetchval("SELECT count(*) FROM devices WHERE is_active") == limits.DEVICES
+async def test_devices_that_were_never_linked_keep_nobody_out(here: Gate, alice: Caller, admin: Admin) -> None:
+    first = await log_in(here, "alice")
+    for _ in range(limits.DEVICES):
+        last = await log_in(here, "alice")
+    assert await sessions.valid(here.db, [alice.session, first.session_id, last.session_id]) == {
+        alice.session,
+        last.session_id,
+    }
+    assert await admin.fetchval("SELECT count(*) FROM devices WHERE is_active AND NOT is_listed") == limits.DEVICES
+
+
+async def test_many_new_devices_at_once_leave_ten(here: Gate, alice: Caller, admin: Admin) -> None:
+    await asyncio.gather(*(log_in(here, "alice") for _ in range(14)))
+    assert await sessions.valid(here.db, [alice.session])
+    assert await admin.fetchval("SELECT count(*) FROM devices WHERE is_active AND NOT is_listed") == limits.DEVICES
 
 
 async def test_a_revoked_device_is_out_at_once_and_its_socket_is_told(here: Gate, alice: Caller) -> None:

@@ -53,7 +53,7 @@ async def change(sealing: Sealing, sealer: Sealer, kind: int, target: SealedTarg
 async def test_what_aims_at_a_message_names_its_hash(sealing: Sealing, two: Pair, kind: int) -> None:
     said = await say(sealing, two.a)
     other = await say(sealing, two.a)
-    with pytest.raises(Refusal, match="bad_target"):
+    with pytest.raises(Refusal, match="target_mismatch"):
         await change(sealing, two.a, kind, SealedTarget(said.id, other.hash))
     with pytest.raises(Refusal, match="not_found"):
         await change(sealing, two.a, kind, SealedTarget(EntryId(new_id()), said.hash))

@@ -34,13 +34,23 @@ async def register(tx: Tx, account: AccountId, given: NewDevice, *, is_listed: b
     known = await store.lock_device(tx, device.device_id)
     if known is not None and known[0] != account:
         raise Refusal("device_exists")
-    if (known is None or not known[1]) and await store.count_active(tx, account) >= limits.DEVICES:
-        raise Refusal("too_many_devices")
+    if known is None or not known[1]:
+        await _make_room(tx, account, is_listed=is_listed)
     if known is None:
         await store.insert_device(tx, account, device, is_listed=is_listed)
     else:
         await store.update_device(tx, device, is_listed=is_listed)
     await _tell(tx, account, await store.select_device(tx, account, device.device_id))
+
+
+async def _make_room(tx: Tx, account: AccountId, *, is_listed: bool) -> None:
+    """Refuse the eleventh device. Those never linked do not count: the oldest of too many are switched off."""
+    if await store.count_listed(tx, account) >= limits.DEVICES:
+        raise Refusal("too_many_devices")
+    if not is_listed:
+        surplus = await store.select_unlisted(tx, account, limits.DEVICES - 1)
+        await switch_off(tx, account, surplus)
+        await tell(tx, account, surplus)
 
 
 async def belongs(reader: Reader, account: AccountId, device: DeviceId) -> bool:

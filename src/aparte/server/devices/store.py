@@ -32,10 +32,25 @@ async def lock_device(tx: Tx, device: DeviceId) -> tuple[AccountId, bool] | None
     return (row["account_id"], row["is_active"]) if row else None
 
 
-async def count_active(tx: Tx, account: AccountId) -> int:
-    """Count the active devices of an account."""
-    count: int = await tx.fetchval("SELECT count(*) FROM devices WHERE account_id = $1 AND is_active", account)
+async def count_listed(tx: Tx, account: AccountId) -> int:
+    """Count the active devices of an account that are listed, or all of them while it has no list."""
+    count: int = await tx.fetchval(
+        "SELECT count(*) FROM devices WHERE account_id = $1 AND is_active AND is_listed", account
+    )
     return count
+
+
+async def select_unlisted(tx: Tx, account: AccountId, newest: int) -> list[DeviceId]:
+    """Read the active devices that are not listed, but for the newest ones."""
+    rows = await tx.fetch(
+        """
+        SELECT device_id FROM devices WHERE account_id = $1 AND is_active AND NOT is_listed
+         ORDER BY last_active_at DESC OFFSET $2
+        """,
+        account,
+        newest,
+    )
+    return [row["device_id"] for row in rows]
 
 
 async def update_device(tx: Tx, device: NewDevice, *, is_listed: bool) -> None:

@@ -98,7 +98,7 @@ def covers(covering: Covering, sender: DeviceId, envelopes: Sequence[Envelope]) 
 def check_target(target: Target, named: bytes) -> None:
     """The hash that an entry names must be that of the message it aims at."""
     if target.hash is None or not hmac.compare_digest(target.hash, named):
-        raise Refusal("bad_target")
+        raise Refusal("target_mismatch")
 
 
 def check_there(target: Target) -> None:
