@@ -27,6 +27,7 @@ from aparte.client.store.outbox import SENT, OutboxRow
 from aparte.client.store.outbox_sealed import Unsealed
 from aparte.client.transport.http import Request
 from aparte.e2ee.content import Text, encode
+from aparte.e2ee.errors import BadContent
 from aparte.wire import kinds
 from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
@@ -205,9 +206,12 @@ class Outbox:
 
 
 def unsealed_text(content: MessageContent, kind: int = kinds.MESSAGE, target: SealedTarget | None = None) -> Unsealed:
-    """Give a message, or an edit, as what is to be sealed."""
-    text = Text(at=now_ms(), text=content.text, format=content.format)
-    return Unsealed(kind, encode(text), *((target.id, target.hash) if target else ()))
+    """Give a message, or an edit, as what is to be sealed. Raises ClientError `invalid`."""
+    try:
+        data = encode(Text(at=now_ms(), text=content.text, format=content.format))
+    except BadContent:
+        raise ClientError("invalid") from None
+    return Unsealed(kind, data, *((target.id, target.hash) if target else ()))
 
 
 def result_of(answer: "_Answer | None") -> Sent:

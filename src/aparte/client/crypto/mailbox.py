@@ -5,6 +5,7 @@ profile does it: the one that has the gateway.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -29,6 +30,7 @@ from aparte.wire.keys import NewPayload, Payload, SignedList
 ROUND_SECONDS = 180.0
 AT_ONCE = 32
 """How many payloads are sent with one request."""
+_random = random.SystemRandom()
 
 
 class Mailbox:
@@ -45,18 +47,22 @@ class Mailbox:
         self._due.set()
 
     async def run(self) -> None:
-        """Exchange payloads until cancelled; trouble of the server waits for the next round. Raises NotSignedIn."""
+        """Exchange payloads until cancelled; what passes is tried again soon. Raises NotSignedIn."""
+        attempt = 0
         while True:
             self._due.clear()
+            wait = ROUND_SECONDS
             try:
                 await self.exchange()
+                attempt = 0
             except NotSignedIn:
                 raise
             except ClientError as error:
                 if retry.is_transient(error):
-                    await asyncio.sleep(error.retry_after or 1.0)
+                    wait = retry.delay(attempt, _random.random(), error.retry_after)
+                    attempt += 1
             with suppress(TimeoutError):
-                async with asyncio.timeout(ROUND_SECONDS):
+                async with asyncio.timeout(wait):
                     await self._due.wait()
 
     async def exchange(self) -> None:

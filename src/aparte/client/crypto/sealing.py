@@ -14,7 +14,7 @@ from aparte.client.crypto import own as own_keys
 from aparte.client.crypto import pairwise, pins, rosters
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.errors import KeyRefused
-from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, sealed
+from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, profile, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
@@ -81,12 +81,11 @@ def again(tx: Tx, work: Sealing) -> None:
 
 def accepted(tx: Tx, work: Sealing) -> None:
     """The server has the entry: move this device's chain, and keep the key."""
-    own = own_keys.load(tx)
-    done = outbox_sealed.select_finished(tx, work.item.item)
-    if done is None:
+    mine, done = profile.select_profile(tx), outbox_sealed.select_finished(tx, work.item.item)
+    if done is None or mine is None:
         return
-    chains.upsert_chain(tx, work.row.conversation, own.device, done.counter, done.hash)
-    content_keys.insert_key(tx, ContentKey(done.hash, done.key, own.account, own.device), now_ms())
+    chains.upsert_chain(tx, work.row.conversation, mine.device, done.counter, done.hash)
+    content_keys.insert_key(tx, ContentKey(done.hash, done.key, mine.account, mine.device), now_ms())
 
 
 def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
