@@ -166,7 +166,7 @@ async def usernames(session: Session, accounts: Iterable[AccountId], patience: f
                 raise
             break
         local_log.keep_people(session.store, page.people)
-        known |= {person.id: person.username for person in page.people}
+        known = local_log.usernames(session.store, wanted)
     return known
 
 
