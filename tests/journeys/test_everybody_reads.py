@@ -4,6 +4,7 @@ Whatever happens to people meanwhile: devices are linked and taken off, lost wit
 """
 
 import asyncio
+import random
 import shutil
 import tempfile
 from collections.abc import Coroutine
@@ -24,6 +25,8 @@ from tests.support.talk import PASSWORD, Company, Talker, company
 T = TypeVar("T")
 DEVICES = 3
 PEOPLE = ("alice", "bob", "carol")
+PERSON = st.integers(0, len(PEOPLE) - 1)
+DEVICE = st.integers(0, DEVICES - 1)
 
 
 @dataclass
@@ -77,8 +80,8 @@ class EverybodyReads(RuleBasedStateMachine):
         """Let something happen, and everything else go on meanwhile."""
         return self.loop.run_until_complete(asyncio.wait_for(doing, 120))
 
-    @rule(who=st.integers(0, 2), whom=st.integers(0, 2), device=st.integers(0, DEVICES), count=st.integers(1, 3))
-    def say(self, who: int, whom: int, device: int, count: int) -> None:
+    @rule(who=PERSON, whom=PERSON, device=DEVICE, count=st.integers(1, 3))
+    def say(self, who: int, whom: int, device: int, count: int = 1) -> None:
         """Say something to somebody, or to oneself, from a device that is there."""
         person, other = self.people[who], self.people[whom]
         there = [one for one in person.devices if one not in self.away]
@@ -89,15 +92,16 @@ class EverybodyReads(RuleBasedStateMachine):
             place = frozenset({person.first.username, other.first.username})
             self.said.append(Said(text, place, talker.device, frozenset(person.listed | other.listed)))
 
-    @rule(who=st.integers(0, 2))
-    def link(self, who: int) -> None:
-        """Take another device into use."""
+    @rule(who=PERSON, by=PERSON, device=DEVICE)
+    def link(self, who: int, by: int, device: int) -> None:
+        """Take another device into use; somebody speaks to its owner, as after everything that happens."""
         person = self.people[who]
         if len(person.listed) < DEVICES:
             person.others.append(self.does(self.here.link(person.first)))
+            self.say(by, who, device)
 
-    @rule(who=st.integers(0, 2), device=st.integers(0, DEVICES), wiped=st.booleans())
-    def revoke(self, who: int, device: int, wiped: bool) -> None:
+    @rule(who=PERSON, by=PERSON, device=DEVICE, wiped=st.booleans())
+    def revoke(self, who: int, by: int, device: int, wiped: bool) -> None:
         """Take a device off the list: one that was wiped, or one that was stolen."""
         person = self.people[who]
         gone = [*[one.device for one in person.others], *person.lost]
@@ -109,6 +113,7 @@ class EverybodyReads(RuleBasedStateMachine):
             self.does(self._checked_for_the_last_time(one))
             person.others.remove(one)
         person.lost = [one for one in person.lost if one != chosen]
+        self.say(by, who, device)
 
     async def _checked_for_the_last_time(self, talker: Talker) -> None:
         """A device that was taken off has read nothing that it may not."""
@@ -118,8 +123,8 @@ class EverybodyReads(RuleBasedStateMachine):
         else:
             await talker.leave()
 
-    @rule(who=st.integers(0, 2), device=st.integers(0, DEVICES))
-    def lose(self, who: int, device: int) -> None:
+    @rule(who=PERSON, by=PERSON, device=DEVICE)
+    def lose(self, who: int, by: int, device: int) -> None:
         """Lose a device's store; nobody else knows."""
         person = self.people[who]
         if person.others:
@@ -127,21 +132,24 @@ class EverybodyReads(RuleBasedStateMachine):
             self.does(self._checked_for_the_last_time(talker))
             shutil.rmtree(self.home / talker.place.name)
             person.lost.append(talker.device)
+            self.say(by, who, device)
 
-    @rule(who=st.integers(0, 2), device=st.integers(0, DEVICES))
-    def go_away(self, who: int, device: int) -> None:
+    @rule(who=PERSON, by=PERSON, device=DEVICE)
+    def go_away(self, who: int, by: int, device: int) -> None:
         """Switch a device off."""
         there = [one for one in self.people[who].others if one not in self.away]
         if there:
             talker = there[device % len(there)]
             self.does(talker.leave())
             self.away.append(talker)
+            self.say(by, who, device)
 
-    @rule(which=st.integers(0, 8))
-    def come_back(self, which: int) -> None:
+    @rule(which=st.integers(0, 8), who=PERSON, whom=PERSON)
+    def come_back(self, which: int, who: int, whom: int) -> None:
         """Switch one on again."""
         if self.away:
             self.does(self.away.pop(which % len(self.away)).come_back())
+            self.say(who, whom, which)
 
     def texts_for(self, talker: Talker) -> list[str]:
         """What a device is to hear: what it may read, but for what it said itself."""
@@ -194,10 +202,30 @@ def lives(url: str, examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(600)
 def test_everybody_reads_what_they_may(server: Aparte) -> None:
-    lives(server.url, examples=3, steps=12)
+    lives(server.url, examples=5, steps=15)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_full_life(server: Aparte, seed: int) -> None:
+    """One in which everything happens to everybody: chance alone seldom thinks of that."""
+    rng = random.Random(seed)
+    life = type("Life", (EverybodyReads,), {"url": server.url})()
+    life.meet()
+    try:
+        for who in range(len(PEOPLE)):
+            life.link(who=who, by=(who + 1) % len(PEOPLE), device=0)
+        for happens in rng.sample([life.revoke, life.lose, life.go_away, life.link] * 4, 12):
+            chance = {"who": rng.randrange(3), "by": rng.randrange(3), "device": rng.randrange(3)}
+            happens(**chance, **({"wiped": rng.random() < 0.5} if happens == life.revoke else {}))
+            life.say(rng.randrange(3), rng.randrange(3), rng.randrange(3))
+            life.come_back(which=rng.randrange(9), who=rng.randrange(3), whom=rng.randrange(3))
+    finally:
+        life.teardown()
+    assert len(life.said) > 20
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
 def test_everybody_reads_what_they_may_in_many_lives(server: Aparte) -> None:
-    lives(server.url, examples=60, steps=30)
+    lives(server.url, examples=80, steps=40)
