@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.client.conftest import Newcomer
 from tests.client.linked import by, linking
 from tests.client.test_following import nothing_more, take
 
 from aparte.client import Client, ClientError, KeyRefused, Message, Place
+from aparte.client.crypto import sealing
 
 Places = Callable[[str], Place]
 
@@ -193,3 +195,21 @@ async def test_what_waits_for_its_key_is_handed_out_when_it_opens(newcomer: Newc
     assert {message.id for message in heard} == {one.id for one in sent}
     assert bob.unreadable() == {}
     assert texts(await bob.history(f"@ann-{tag}")) == ["hello", "read", "lost at first", "and this"]
+
+
+async def test_words_that_need_a_newer_aparte_are_kept_and_what_follows_them_is_read(
+    newcomer: Newcomer, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await two(newcomer)
+    await ann.send(f"@bob-{tag}", "one")
+    with monkeypatch.context() as newer:
+        newer.setattr(sealing.contents, "encode", lambda _content: msgspec.msgpack.encode({"v": 2, "hologram": b"two"}))
+        await ann.send(f"@bob-{tag}", "two")
+    await ann.send(f"@bob-{tag}", "three")
+    shown = await bob.history(f"@ann-{tag}")
+    assert [(message.text, message.code) for message in shown] == [
+        ("one", None),
+        (None, "needs_newer"),
+        ("three", None),
+    ]
+    assert [notice.code for notice in bob.keys.notices()] == ["needs_newer"]

@@ -31,6 +31,10 @@ SILENT = frozenset({"before_device"})
 """Why an entry is not readable without anything being wrong: this device was not listed yet when it was written."""
 
 
+GENUINE = frozenset({"needs_newer", "not_entitled", "reordered"})
+"""Refusals of what the sender did write: it is not shown, and the next entry of that device follows it."""
+
+
 class _Refused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -56,8 +60,8 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
         _tell(tx, row, entry, "bad_entry")
         return silent
     members = rosters.members_of(row, reader.account)
+    computed = rosters.compute(tx, row.conversation, members, (found.epoch, found.roster), entry.seq)
     try:
-        computed = rosters.compute(tx, row.conversation, members, (found.epoch, found.roster), entry.seq)
         if computed is None:
             raise _Refused(_unknown_roster(tx, row, reader))
         content = _opened(tx, arrival, computed[1], reader)
@@ -65,6 +69,8 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
         if content is not None:
             _check_content(tx, arrival, content)
     except _Refused as refusal:
+        if refusal.code in GENUINE and computed is not None:
+            _count(tx, arrival, computed)
         sealed.insert_sealed(tx, arrival.kept("refused", refusal.code))
         if refusal.code not in SILENT:
             _tell(tx, row, entry, refusal.code)
@@ -166,6 +172,14 @@ def _check_content(tx: Tx, arrival: Arrival, content: Content) -> None:
         code = checks.order_code(content, arrival.entry.seq, known.hash if known else None, is_here=is_here)
     if code is not None:
         raise _Refused(code)
+
+
+def _count(tx: Tx, arrival: Arrival, computed: tuple[EpochRow, Epoch]) -> None:
+    """Let an entry count in the chain of its device, if it stands in its place."""
+    if checks.place_code(arrival.head, arrival.hash, arrivals.place_of(tx, arrival, computed[1].roster)) is not None:
+        return
+    rosters.meet(tx, arrival.row.conversation, computed[0])
+    chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
 
 
 def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, content: Content | None) -> None:
