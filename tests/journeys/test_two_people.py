@@ -67,7 +67,7 @@ async def test_what_one_device_says_shows_on_all_others(server: Aparte, tmp_path
 
 def book(seed: int, count: int) -> list[str]:
     """Lines of a book in many scripts, each unlike the others."""
-    lines = (" ".join(text.split())[:2_000] for text in texts(seed))
+    lines = (" ".join(text.split())[:2_000].strip() for text in texts(seed))
     return [f"{n} {line}" for n, line in enumerate(islice(lines, count))]
 
 

@@ -180,7 +180,8 @@ class Speaker:
         """What has not come before a mark."""
         heard = self.heard()
         before = [text for text in heard[: heard.index(mark)] if not text.startswith("¶")]
-        assert before == self.lines[: len(before)], "lines are missing, or twice, or in another order"
+        false = [pair for pair in zip(before, self.lines, strict=False) if pair[0] != pair[1]]
+        assert not false, f"{self.profile}: {false[0][0][:80]!r} came instead of {false[0][1][:80]!r}"
         yield from self.lines[len(before) :]
 
     async def _count(self) -> None:
