@@ -199,7 +199,7 @@ WRONG = [
     (("--profile", "nobody", "rooms"), 4, "There is no such profile; register or log in first."),
     (("--profile", "ann", "send", "#nowhere", "x"), 1, "There is no room of this name (nowhere)."),
     (("--profile", "ann", "send", "@bob", "x"), 1, "There is nobody of this name (bob)."),
-    (("--profile", "ann", "send", "salon", "x"), 2, "A target is written '#room', with quotes in most shells"),
+    (("--profile", "ann", "send", "salon", "x"), 2, "A target is '#room' (with quotes in most shells), @user, or @me"),
     (("--profile", "ann", "edit", "ROOM", "x", "y"), 2, "This is not the id of a message."),
     (("--profile", "../ann", "rooms"), 2, "A profile's name has letters"),
     (("--profile", "ann", "send", "ROOM", " "), 1, "Something in the request is not valid (text is blank)."),

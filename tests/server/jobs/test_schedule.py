@@ -77,8 +77,8 @@ async def test_a_row_in_the_last_partition_raises_the_alarm(admin_dsn: str, admi
         conversation,
     )
     await admin.execute(
-        "INSERT INTO entries (conversation_id, id, seq, kind, account_id, xid)"
-        " VALUES ($1, id_at(now() + interval '3 years'), 1, 2, $1, 1)",
+        "INSERT INTO entries (conversation_id, id, seq, kind, account_id, body, xid)"
+        " VALUES ($1, id_at(now() + interval '3 years'), 1, 2, $1, '{}', 1)",
         conversation,
     )
     await make_months(admin_dsn)
