@@ -10,6 +10,7 @@ from tests.architecture.sources import ROOT, SERVER, Module, modules, offenders,
 
 STORES = {"store"}
 ALSO = {
+    "server/conversations/pages.py": "what people are shown: the reading half of the store of conversations",
     "server/messages/pages.py": "the reading half of the store of messages",
     "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",
     "server/messages/sync.py": "what moved: the store of messages for sync",

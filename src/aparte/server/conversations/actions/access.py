@@ -1,6 +1,6 @@
 """Who may: the one authorisation function, and what follows from a membership."""
 
-from aparte.server.conversations import rules, store
+from aparte.server.conversations import pages, rules, store
 from aparte.server.conversations.model import Right, Standing
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Reader, Tx
@@ -20,7 +20,7 @@ async def authorise(reader: Reader, caller: Caller, conversation: ConversationId
 
 async def seen(reader: Reader, account: AccountId, conversation: ConversationId) -> Conversation:
     """Read a conversation through the membership of the asker."""
-    found = await store.select_conversations(reader, account, only=conversation)
+    found = await pages.select_conversations(reader, account, only=conversation)
     if not found:
         raise Refusal("not_member")
     return found[0]

@@ -3,7 +3,7 @@
 Each locks the head first, decides by what it then reads, and tells the room by an entry and the account by its state.
 """
 
-from aparte.server.conversations import rules, store
+from aparte.server.conversations import pages, rules, store
 from aparte.server.conversations.actions.access import authorise, seen
 from aparte.server.conversations.model import MemberRow
 from aparte.server.kit.caller import Caller
@@ -123,5 +123,5 @@ async def members(
     """List who is in."""
     async with db.read() as reader:
         await authorise(reader, caller, conversation, "read")
-        found = await store.select_members(reader, conversation, after, limit + 1)
+        found = await pages.select_members(reader, conversation, after, limit + 1)
     return MemberPage(found[:limit], found[limit - 1].person.id if len(found) > limit else None)

@@ -1,6 +1,6 @@
 """Rooms themselves: create, find, list, change."""
 
-from aparte.server.conversations import rules, store
+from aparte.server.conversations import pages, rules, store
 from aparte.server.conversations.actions.access import authorise, seen
 from aparte.server.conversations.actions.membership import enter
 from aparte.server.kit.caller import Caller
@@ -49,7 +49,7 @@ async def ensure_lounge(tx: Tx, owner: AccountId) -> None:
 async def mine(db: Database, caller: Caller, before: EntryId | None, limit: int) -> ConversationPage:
     """List the caller's conversations, newest activity first."""
     async with db.read() as reader:
-        found = await store.select_conversations(reader, caller.account, before=before, limit=limit)
+        found = await pages.select_conversations(reader, caller.account, before=before, limit=limit)
     return ConversationPage(found, found[-1].head.id if len(found) == limit else None)
 
 
@@ -83,7 +83,7 @@ async def directory(
     key = rules.name_key(name) if name else None
     pattern = rules.like(rules.name_key(query)) if query else None
     async with db.read() as reader:
-        rows = await store.select_directory(
+        rows = await pages.select_directory(
             reader, caller.account, key=key, pattern=pattern, after=after, limit=limit + 1
         )
     return DirectoryPage([row for _, row in rows[:limit]], rows[limit - 1][0] if len(rows) > limit else None)
