@@ -42,6 +42,8 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   The same for readable messages and sealed entries (migration 0008); send_v1 stays for servers of before.
 -- FUNCTION raise_epochs_v1(p_conversation uuid[], p_roster bytea[], p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
 --   Begins the next epoch of many conversations, with an entry in each; SQLSTATE AP001 as append_v1.
+-- FUNCTION erase_envelopes_v1(p_conversation uuid[], p_after bigint[], p_up_to bigint[]) RETURNS bigint
+--   Erases the envelopes of ranges that nobody waits for any more; gives how many sets went.
 -- FUNCTION append_v1(p_conversation uuid, p_kind smallint, p_account uuid, p_device uuid, p_client_message uuid, p_target_seq bigint, p_target uuid, p_body jsonb) RETURNS TABLE(o_id uuid, o_seq bigint)
 --   Gives the next position to an entry of another kind; SQLSTATE AP001 when the clock is a day behind the log.
 -- FUNCTION refuse_change() RETURNS trigger
@@ -52,6 +54,7 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   Trigger of PgQueuer: NOTIFY when jobs change.
 
 GRANT EXECUTE ON FUNCTION append_v1(uuid,smallint,uuid,uuid,uuid,bigint,uuid,jsonb) TO aparte_service;
+GRANT EXECUTE ON FUNCTION erase_envelopes_v1(uuid[],bigint[],bigint[]) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_after(uuid,bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(timestamp with time zone) TO aparte_service;

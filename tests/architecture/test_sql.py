@@ -27,6 +27,7 @@ FUNCTION_WRITES = {
     "send_v2": {"messages", "sends", "heads", "members", "entries", "chains", "message_key_sets"},
     "append_v1": {"heads", "entries"},
     "raise_epochs_v1": {"heads", "entries", "epochs"},
+    "erase_envelopes_v1": {"message_key_sets"},
 }
 """Tables that functions of the database write for whoever calls them."""
 EXCEPTIONS = {

@@ -160,22 +160,13 @@ def hash_of(conversation: ConversationId, row: Row) -> bytes:
 
 async def delete_acknowledged(tx: Tx, marks: Sequence[Acknowledged]) -> int:
     """Erase the envelopes in these ranges that nobody waits for: every device has them, or is active no more."""
-    return await tx.execute(
-        """
-        DELETE FROM message_key_sets k USING unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u (conv, after, up_to)
-         WHERE k.conversation_id = u.conv AND k.seq > u.after AND k.seq <= u.up_to
-           AND NOT EXISTS (
-             SELECT 1 FROM generate_series(0, get_byte(k.envelopes, 0) - 1) AS place
-               JOIN devices d ON d.is_active
-                AND d.device_id = encode(substring(k.envelopes FROM 2 + 16 * place FOR 16), 'hex')::uuid
-              WHERE NOT EXISTS (SELECT 1 FROM unnest(enum_range(NULL::receipt_kind)) AS r (kind)
-                                  JOIN receipts x ON x.conversation_id = k.conversation_id AND x.kind = r.kind
-                                   AND x.device_id = d.device_id AND x.up_to_seq >= k.seq))
-        """,
+    erased: int = await tx.fetchval(
+        "SELECT erase_envelopes_v1($1, $2, $3)",
         [mark.conversation for mark in marks],
         [mark.after for mark in marks],
         [mark.up_to for mark in marks],
     )
+    return erased
 
 
 async def delete_envelopes(tx: Tx, before: EntryId, limit: int) -> int:
