@@ -2,6 +2,7 @@
 
 -- migrate:up
 SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '30s';
 
 -- Erase the envelopes of ranges (p_after, p_up_to] that nobody waits for: each of their devices has them, or is active
 -- no more. What all devices of the members have is known once for each range; only beyond it each set is looked at.
