@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from aparte.client.errors import ClientError, KeyRefused
+from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
 from aparte.wire.ids import ConversationId, DeviceId
 from aparte.wire.messages import Entry
@@ -142,6 +143,31 @@ async def test_an_entry_that_is_left_out_leaves_a_gap_that_is_told(talk: Talk) -
             await talk.say(text)
         await talk.is_refused("gap")
     assert "left out" not in talk.bob.texts()
+
+
+async def test_words_that_the_server_says_were_deleted_are_told_to_be_missing(talk: Talk) -> None:
+    def emptied(entry: Entry) -> Entry:
+        words = entry.sealed.sealed if entry.sealed else None
+        return sealed(entry, sealed=None, digest=sha256(words or b""), envelope=None)
+
+    with talk.evil.doing(Altered(talk.bob, emptied)):
+        await talk.say("kept from bob")
+        await talk.is_refused("removed")
+    assert "kept from bob" not in talk.bob.texts()
+    await talk.say("and on it goes")
+    await talk.bob.hears("and on it goes")
+
+
+async def test_words_that_were_deleted_by_their_author_are_told_by_nobody(talk: Talk) -> None:
+    phone = await talk.people.link(talk.bob)
+    await phone.leave()
+    sent = await talk.alice.client.send(talk.bob.name, "taken back")
+    await talk.alice.client.delete(talk.bob.name, sent.id)
+    await phone.come_back()
+    await talk.say("and on it goes")
+    await phone.hears("and on it goes")
+    assert "removed" not in phone.named()
+    assert "taken back" not in phone.texts()
 
 
 async def test_two_entries_of_one_device_that_changed_places_are_noticed(talk: Talk) -> None:

@@ -45,6 +45,7 @@ OWN_CODES: dict[str, str] = {
     "not_entitled": "The sender may not do this here.",
     "needs_newer": "This needs a newer Aparté.",
     "before_device": "The entry is from before this device was linked.",
+    "removed": "The server has a message no more that nobody entitled has deleted.",
     "waiting": "The key of this entry is not here yet.",
     # linking
     "bad_offer": "The offer is malformed, or not the one that was shown.",

@@ -16,7 +16,7 @@ from aparte.client.core import retry
 from aparte.client.core.acks import INTERVAL, Acks
 from aparte.client.core.steps import Append, Ask, Leave, LookUp, Pause, PutMarker, PutStates, Reset, Step
 from aparte.client.core.sync import NOT_OURS, BrokenLog, Sync
-from aparte.client.crypto import arriving
+from aparte.client.crypto import arriving, removed
 from aparte.client.crypto.mailbox import Mailbox
 from aparte.client.errors import SIGN_IN_CODES, ClientError, Unreachable
 from aparte.client.locks import Lock
@@ -159,6 +159,7 @@ class Gateway:
             await self._carry_out(socket, sync, sync.received(frame))
             if sync.is_caught_up:
                 self._page = limits.PAGE_ENTRIES
+                removed.settle(self._session.store)
 
     async def _next(self, socket: Socket, sync: Sync) -> FromServer:
         """Wait for a frame; while an answer is due, not for ever."""

@@ -158,5 +158,5 @@ def _shown(kept: Kept, title: str, names: dict[AccountId, str]) -> Message:
         for emoji, accounts in kept.reactions.items()
     }
     is_removed = kept.state == "deleted" and kept.message.deleted_at is None
-    code = "gone" if is_removed else "waiting" if kept.state == "waiting" else kept.code
+    code = {"waiting": "waiting", "deleted": "removed" if is_removed else None}.get(kept.state, kept.code)
     return rendered(kept.message, title, names, kind, code=code, reactions=reactions)

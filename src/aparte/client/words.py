@@ -166,6 +166,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The server does not have the message that this is about as it is known here.",
         "Le serveur n'a pas le message concerné tel qu'il est connu ici.",
     ),
+    "removed": (
+        "The server has a message no more, though nobody who may has deleted it.",
+        "Le serveur n'a plus un message, alors que personne d'habilité ne l'a supprimé.",
+    ),
     "missing_devices": (
         "The message is not sealed for all devices that should read it.",
         "Le message n'est pas scellé pour tous les appareils qui doivent le lire.",

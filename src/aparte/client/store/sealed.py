@@ -5,6 +5,7 @@ from typing import Literal
 from uuid import UUID
 
 from aparte.client.store.db import Row, Tx
+from aparte.wire import kinds
 from aparte.wire.ids import ConversationId, DeviceId
 
 State = Literal["open", "waiting", "refused", "deleted"]
@@ -116,6 +117,34 @@ def select_waiting(tx: Tx, asked_before: int, limit: int) -> list[SealedRow]:
         limit,
     )
     return [sealed_row(row) for row in rows]
+
+
+def select_wordless(tx: Tx) -> list[SealedRow]:
+    """Read messages that came without what was sealed, and were not asked about yet why."""
+    return [
+        sealed_row(row)
+        for row in tx.rows(
+            f"SELECT {COLUMNS} FROM sealed s WHERE s.state = 'deleted' AND s.code IS NULL"  # noqa: S608 - constant
+            " AND EXISTS (SELECT 1 FROM entries e WHERE e.conversation_id = s.conversation_id AND e.seq = s.seq"
+            " AND e.kind = ?)",
+            kinds.MESSAGE,
+        )
+    ]
+
+
+def has_deletion(tx: Tx, row: SealedRow) -> bool:
+    """Tell whether an entry deletes a message, opened or waiting still, but for those that were refused."""
+    return bool(
+        tx.row(
+            """
+            SELECT 1 FROM sealed d JOIN entries e ON e.conversation_id = d.conversation_id AND e.seq = d.seq
+             WHERE d.conversation_id = ? AND d.target = ? AND e.kind = ? AND d.state <> 'refused'
+            """,
+            row.conversation.bytes,
+            row.hash,
+            kinds.DELETION,
+        )
+    )
 
 
 def select_unreadable(tx: Tx) -> dict[ConversationId, int]:

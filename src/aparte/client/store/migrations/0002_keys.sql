@@ -121,6 +121,7 @@ CREATE TABLE sealed (
 CREATE INDEX sealed_hash_idx ON sealed (hash);
 CREATE INDEX sealed_counter_idx ON sealed (conversation_id, device_id, counter);
 CREATE INDEX sealed_waiting_idx ON sealed (conversation_id, seq) WHERE state = 'waiting';
+CREATE INDEX sealed_wordless_idx ON sealed (conversation_id, seq) WHERE state = 'deleted' AND code IS NULL;
 CREATE INDEX sealed_late_idx ON sealed (conversation_id, seq) WHERE is_late = 1;
 
 -- Content keys: (K, hash) of every entry we could read or were given, and who gave it: one that may not is not believed.
