@@ -13,7 +13,7 @@ from tests.client.linked import by, linking
 from tests.client.test_following import nothing_more, take
 
 from aparte.client import Client, ClientError, KeyRefused, Message, Place
-from aparte.client.crypto import sealing
+from aparte.client.crypto import own, sealing, upkeep
 
 Places = Callable[[str], Place]
 
@@ -213,3 +213,21 @@ async def test_words_that_need_a_newer_aparte_are_kept_and_what_follows_them_is_
         ("three", None),
     ]
     assert [notice.code for notice in bob.keys.notices()] == ["needs_newer"]
+
+
+async def test_what_was_deleted_can_be_restored_for_thirty_days(newcomer: Newcomer, tag: str) -> None:
+    ann, _ = await two(newcomer)
+    kept, gone = [await ann.send(f"@bob-{tag}", text) for text in ("kept", "gone")]
+    await ann.edit(f"@bob-{tag}", gone.id, "gone, and edited")
+    await ann.delete(f"@bob-{tag}", gone.id)
+    await ann.history(f"@bob-{tag}")
+    day = upkeep.DAY_MS
+    upkeep.forget(ann._session, own.now_ms() + 29 * day)
+    await ann.restore(f"@bob-{tag}", gone.id)
+    await ann.delete(f"@bob-{tag}", gone.id)
+    await ann.history(f"@bob-{tag}")
+    upkeep.forget(ann._session, own.now_ms() + 31 * day)
+    with pytest.raises(ClientError, match="gone"):
+        await ann.restore(f"@bob-{tag}", gone.id)
+    assert texts(await ann.history(f"@bob-{tag}"))[0] == "kept"
+    assert kept.seq == 1

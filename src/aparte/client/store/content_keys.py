@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from aparte.client.store.db import Tx
+from aparte.wire import kinds
 from aparte.wire.ids import AccountId, DeviceId
 
 
@@ -36,6 +37,22 @@ def select_keys(tx: Tx, digest: bytes) -> list[ContentKey]:
         ContentKey(digest, key, AccountId(UUID(bytes=account)), DeviceId(UUID(bytes=device)))
         for key, account, device in rows
     ]
+
+
+def delete_expired(tx: Tx, before: int) -> int:
+    """Forget the keys of messages, and of their edits, that were deleted before a moment: nobody restores them now."""
+    return tx.run(
+        """
+        DELETE FROM content_keys WHERE hash IN (
+          SELECT t.hash FROM sealed t
+           WHERE t.state = 'deleted' AND NOT EXISTS (
+             SELECT 1 FROM sealed d JOIN entries e ON e.conversation_id = d.conversation_id AND e.seq = d.seq
+              WHERE d.conversation_id = t.conversation_id AND d.target IN (t.hash, t.target) AND e.kind = ?
+                AND e.at >= ?))
+        """,
+        kinds.DELETION,
+        before,
+    )
 
 
 def delete_keys(tx: Tx, digest: bytes) -> None:

@@ -64,6 +64,11 @@ def select_answers(tx: Tx, device: DeviceId, since: int) -> int:
     return int(row[0]) if row else 0
 
 
+def delete_answered(tx: Tx, before: int) -> int:
+    """Forget answers that were given before a moment: what they were about is asked for no more."""
+    return tx.run("DELETE FROM answered WHERE at < ?", before)
+
+
 def upsert_answered(tx: Tx, digest: bytes, device: DeviceId, most: int, now: int) -> bool:
     """Count one more answer for an entry and device; False once there were as many as there may be."""
     return bool(
