@@ -228,6 +228,32 @@ async def test_an_endless_tale_of_stale_epochs_ends(talk: Talk) -> None:
     assert len(talk.evil.seen) == before
 
 
+def of_nobody(entry: Entry) -> Entry:
+    """Name a roster that no lists make."""
+    return sealed(entry, roster=b"\2" * 32)
+
+
+async def test_while_somebody_seals_for_another_roster_nothing_is_said_to_them(talk: Talk) -> None:
+    with talk.evil.doing(Altered(talk.bob, of_nobody)):
+        await talk.say("among others")
+        await talk.is_refused("roster_mismatch")
+    with pytest.raises(KeyRefused, match="roster_mismatch"):
+        await talk.bob.client.send(talk.alice.name, "who else reads this?")
+    await talk.goes_on()
+    await talk.bob.client.send(talk.alice.name, "only the two of us again")
+    await talk.alice.hears("only the two of us again")
+
+
+async def test_who_has_compared_numbers_writes_on_after_a_false_roster(talk: Talk) -> None:
+    with talk.evil.doing(Altered(talk.bob, of_nobody)):
+        await talk.say("among others")
+        await talk.is_refused("roster_mismatch")
+    number = await talk.bob.client.keys.safety_number(talk.alice.name)
+    await talk.bob.client.keys.verify(talk.alice.name, number)
+    await talk.bob.client.send(talk.alice.name, "we have compared")
+    await talk.alice.hears("we have compared")
+
+
 async def test_a_roster_that_does_not_follow_from_the_lists_stops_sending(talk: Talk) -> None:
     rule = Stale(talk.alice.device, 1_000, epoch=9, roster="03" * 32)
     with talk.evil.doing(rule), pytest.raises(KeyRefused, match="roster_mismatch"):

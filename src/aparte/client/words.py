@@ -213,8 +213,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Un message a été refusé : il est scellé pour d'anciens appareils.",
     ),
     "roster_mismatch": (
-        "The server and the signed lists disagree about who reads here; nothing was sent.",
-        "Le serveur et les listes signées ne s'accordent pas sur qui lit ici ; rien n'a été envoyé.",
+        "It is not clear who reads here: the signed lists say otherwise. Nothing was sent; 'aparte verify' settles it.",
+        "Qui lit ici n'est pas clair : les listes signées disent autre chose. Rien n'a été envoyé ; voir « aparte verify ».",
     ),
     "replayed": ("A message was refused: it is a repetition.", "Un message a été refusé : c'est une répétition."),
     "entry_forked": (

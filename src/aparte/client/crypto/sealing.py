@@ -92,6 +92,8 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
     found, roster = rosters.newest(tx, work.row, own.account)
     for account in found:
         pins.check_may_send(tx, account)
+    if sealed.has_mismatch(tx, work.row.conversation):
+        raise KeyRefused("roster_mismatch")
     epoch = epochs.select_newest(tx, work.row.conversation)
     if epoch is None or epoch.roster != roster:
         raise EpochUnknown

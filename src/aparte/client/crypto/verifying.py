@@ -7,6 +7,7 @@ from aparte.client.crypto import own, pins
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
 from aparte.client.store import pins as rows
+from aparte.client.store import sealed
 from aparte.client.store.db import Tx
 from aparte.e2ee import fingerprint
 from aparte.e2ee.fingerprint import Fingerprint, Identity
@@ -47,13 +48,17 @@ async def safety_number(session: Session, account: AccountId) -> SafetyNumber:
 
 
 def accept(tx: Tx, account: AccountId, key: bytes | None = None) -> None:
-    """Take the account key for verified; with `key`, only if it is that one. Raises KeyRefused `key_changed`."""
+    """Take the account key for verified; with `key`, only if it is that one. Raises KeyRefused `key_changed`.
+
+    Who has compared numbers writes on, even if an entry was sealed for another roster than ours.
+    """
     row = rows.select_pin(tx, account)
     if row is None:
         raise ClientError("no_keys")
     if key is not None and key != row.account_key:
         raise KeyRefused("key_changed")
     rows.update_verified(tx, account, row.account_key)
+    sealed.update_cleared(tx, account)
 
 
 def _computed(mine: AccountId, my_key: PublicKey, other: AccountId, other_key: PublicKey) -> Fingerprint:

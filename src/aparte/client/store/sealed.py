@@ -6,7 +6,7 @@ from uuid import UUID
 
 from aparte.client.store.db import Row, Tx
 from aparte.wire import kinds
-from aparte.wire.ids import ConversationId, DeviceId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 State = Literal["open", "waiting", "refused", "deleted"]
 COLUMNS = "conversation_id, seq, hash, epoch, roster, device_id, counter, prev, target, sealed, state, code, asked_at"
@@ -117,6 +117,33 @@ def select_waiting(tx: Tx, asked_before: int, limit: int) -> list[SealedRow]:
         limit,
     )
     return [sealed_row(row) for row in rows]
+
+
+def has_mismatch(tx: Tx, conversation: ConversationId) -> bool:
+    """Tell whether a device sealed for another roster than ours, and nothing that fits came from it since."""
+    return bool(
+        tx.row(
+            """
+            SELECT 1 FROM sealed r
+             WHERE r.conversation_id = ? AND r.code = 'roster_mismatch' AND r.is_cleared = 0
+               AND NOT EXISTS (SELECT 1 FROM sealed s WHERE s.conversation_id = r.conversation_id AND s.seq > r.seq
+                                  AND s.device_id = r.device_id AND s.state <> 'refused')
+            """,
+            conversation.bytes,
+        )
+    )
+
+
+def update_cleared(tx: Tx, peer: AccountId) -> None:
+    """Write on to somebody although a roster did not fit: its owner has looked into it."""
+    tx.run(
+        """
+        UPDATE sealed SET is_cleared = 1
+         WHERE code = 'roster_mismatch'
+           AND conversation_id IN (SELECT conversation_id FROM conversations WHERE peer_id = ?)
+        """,
+        peer.bytes,
+    )
 
 
 def select_wordless(tx: Tx) -> list[SealedRow]:

@@ -101,6 +101,7 @@ CREATE TABLE chains (
 -- Sealed entries: hash, and how far we are with opening them: 'open' (entries.body has the content), 'waiting' (no key
 -- yet), 'refused' (`code` says why), 'deleted'. Without its key `sealed` is of no use to anybody: it is kept for a
 -- restore and for reports. `is_late`: opened after it had waited, so that it is handed out although later ones were.
+-- `is_cleared`: its owner knows that its roster does not fit, and writes on all the same.
 CREATE TABLE sealed (
   conversation_id BLOB NOT NULL,
   seq INTEGER NOT NULL,
@@ -116,12 +117,14 @@ CREATE TABLE sealed (
   code TEXT,
   asked_at INTEGER NOT NULL DEFAULT 0,
   is_late INTEGER NOT NULL DEFAULT 0,
+  is_cleared INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (conversation_id, seq)
 ) STRICT;
 CREATE INDEX sealed_hash_idx ON sealed (hash);
 CREATE INDEX sealed_counter_idx ON sealed (conversation_id, device_id, counter);
 CREATE INDEX sealed_waiting_idx ON sealed (conversation_id, seq) WHERE state = 'waiting';
 CREATE INDEX sealed_wordless_idx ON sealed (conversation_id, seq) WHERE state = 'deleted' AND code IS NULL;
+CREATE INDEX sealed_mismatch_idx ON sealed (conversation_id, seq) WHERE code = 'roster_mismatch' AND is_cleared = 0;
 CREATE INDEX sealed_late_idx ON sealed (conversation_id, seq) WHERE is_late = 1;
 
 -- Content keys: (K, hash) of every entry we could read or were given, and who gave it: one that may not is not believed.
