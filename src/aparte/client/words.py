@@ -214,7 +214,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "roster_mismatch": (
         "It is not clear who reads here: the signed lists say otherwise. Nothing was sent; 'aparte verify' settles it.",
-        "Qui lit ici n'est pas clair : les listes signées disent autre chose. Rien n'a été envoyé ; voir « aparte verify ».",
+        "Qui lit ici n'est pas clair : les listes disent autre chose. Rien n'a été envoyé ; voir « aparte verify ».",
     ),
     "replayed": ("A message was refused: it is a repetition.", "Un message a été refusé : c'est une répétition."),
     "entry_forked": (
