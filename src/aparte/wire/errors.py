@@ -45,7 +45,7 @@ CODES: dict[str, Code] = {
     "too_many_devices": Code(409, "This account has as many devices as it may."),
     "too_many": Code(409, "There are as many of these as there may be."),
     "name_taken": Code(409, "A public room of this name exists."),
-    "room_full": Code(409, "The room has as many members as it may."),
+    "room_full": Code(409, "The conversation has as many members as it may."),
     "client_id_reused": Code(409, "This client_message_id was used for something else."),
     "last_owner": Code(409, "A room needs an owner."),
     "gone": Code(410, "This was deleted for good."),
@@ -67,6 +67,13 @@ CODES: dict[str, Code] = {
     "chain_broken": Code(409, "Counter or hash do not continue this device's entries: send the missing one first."),
     "missing_devices": Code(409, "An envelope is missing for a listed device, or is for one that is not."),
     "target_mismatch": Code(409, "The hash is not that of the entry aimed at."),
+    # groups
+    "bad_statement": Code(422, "A statement is wrong in form, signature or by what its actor may do."),
+    "stale_membership": Code(409, "The membership has changed meanwhile: look again and sign anew."),
+    "chain_too_old": Code(409, "Somebody who has this sender-key chain is out: begin a new one."),
+    "invite_over": Code(410, "The invite link is closed, used up, expired, or was never made."),
+    "banned": Code(403, "This person is banned from the conversation."),
+    "peer_is_there": Code(409, "An owner whose account is in use is not removed by an admin."),
     # not now
     "rate_limited": Code(429, "Too many of these; wait before trying again."),
     "unavailable": Code(503, "The service cannot do this at the moment; try again."),

@@ -1,7 +1,8 @@
 """Ids and positions.
 
 Accounts and devices are UUIDv4 made by the client, conversations UUIDv4 made by the server (encrypted ones are UUIDv8
-that follow from the accounts), entries UUIDv7 given by the log. A place in a conversation is the pair (seq, id):
+that follow from the accounts, or from the statement that
+creates a group), entries UUIDv7 given by the log. A place in a conversation is the pair (seq, id):
 compare and count with `seq`, page with `id`.
 """
 
@@ -19,6 +20,8 @@ EntryId = NewType("EntryId", UUID)
 ClientMessageId = NewType("ClientMessageId", UUID)
 PayloadId = NewType("PayloadId", UUID)
 OfferId = NewType("OfferId", UUID)
+InviteToken = NewType("InviteToken", UUID)
+ObjectId = NewType("ObjectId", UUID)
 
 FIRST_ID = EntryId(UUID(int=0))
 """Before every entry."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from aparte.wire.content import MessageContent, Profile, Role
+from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId
 from aparte.wire.keys import SignedList
 
@@ -25,6 +26,7 @@ LEFT = 18
 REMOVED = 19
 ROLE = 20
 DEVICES = 21
+STATEMENT = 22
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -46,6 +48,15 @@ class DevicesChange(msgspec.Struct, frozen=True):
     """Body of a member's new device list: the signed list, and the epoch and roster that begin with it."""
 
     devices: SignedList
+    epoch: int
+    roster: bytes
+
+
+class StatementChange(msgspec.Struct, frozen=True):
+    """Body of a membership statement of a group. Of several that were stored together the last one begins the epoch;
+    the others have epoch 0 and no roster."""
+
+    signed: SignedStatement
     epoch: int
     roster: bytes
 
@@ -82,6 +93,7 @@ KINDS: dict[int, Kind] = {
         Kind(REMOVED, "removed", MemberChange, "server", False, False, False),
         Kind(ROLE, "role", MemberChange, "server", False, False, False),
         Kind(DEVICES, "devices", DevicesChange, "server", False, False, False),
+        Kind(STATEMENT, "statement", StatementChange, "server", False, False, False),
     )
 }
 

@@ -64,3 +64,17 @@ PAYLOADS_KEPT = 1_000
 """Payloads that wait for one device; one more is refused."""
 LINK_CONTAINER_BYTES = 262_144
 """What a new device is given: the account key, the list, the pins of a few thousand people."""
+
+GROUP_MEMBERS = 500
+"""Members of an end-to-end encrypted conversation."""
+STATEMENT_BYTES = 165
+PAGE_STATEMENTS = 500
+GROUP_KEY_BYTES = 4_096
+"""A sender-key message with the content key of an entry; with a restore, of the message's edits too."""
+DISTRIBUTIONS = 100
+"""Envelopes of one part of a distribution."""
+BUNDLE_ACCOUNTS = 50
+"""People whose devices' bundles are asked for at once; of their devices BUNDLES in all."""
+BUNDLES = 100
+OBJECT_BYTES = 262_144
+"""A sealed object: a part of the history that is passed on."""

@@ -14,7 +14,7 @@ from aparte.wire.ids import ClientMessageId, DeviceId, EntryId
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Count = Annotated[int, Meta(ge=0, le=limits.SAFE_INTEGER)]
-ZERO = bytes(32)
+ChainId = Annotated[int, Meta(ge=0, le=0x7FFF_FFFF)]
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -33,10 +33,13 @@ class SealedTarget(msgspec.Struct, frozen=True):
 
 
 class SealEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An entry to store: kind 1 message, 2 edit, 3 deletion or restore, 4 reaction, 5 pin, 7 settings.
+    """An entry to store: kind 1 message, 2 edit, 3 deletion or restore, 4 reaction, 5 pin, 6 profile, 7 settings.
 
     Repeating it with the same `client_message_id` and `sealed` stores it once (30 days). `on` and `tag` are hints to
     the server: whether a deletion, reaction or pin sets or unsets, and which reactions of one person are the same.
+
+    Its key goes in `envelopes` to each device of a direct conversation; in a group, where there are none, in `key`: one
+    sender-key message of the chain `chain`, which must have been given to every device (`Distributions`).
     """
 
     client_message_id: ClientMessageId
@@ -46,17 +49,20 @@ class SealEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     prev: Hash
     sealed: Annotated[bytes, Meta(min_length=192, max_length=limits.SEALED_BYTES)]
     envelopes: Annotated[list[Envelope], Meta(max_length=limits.ENVELOPES)]
-    kind: Literal[1, 2, 3, 4, 5, 7] = 1
+    kind: Literal[1, 2, 3, 4, 5, 6, 7] = 1
     target: SealedTarget | None = None
     on: bool = True
     tag: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
+    chain: ChainId | None = None
+    key: Annotated[bytes, Meta(min_length=1, max_length=limits.GROUP_KEY_BYTES)] | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
     """Body of a sealed entry as devices read it: the fields of the head that the entry itself does not carry.
 
     `sealed` is gone, and `digest` (its SHA-256) there instead, once the entry is deleted for everyone or erased.
-    `envelope` is the reading device's own, until it has acknowledged the entry.
+    `envelope` is the reading device's own, until it has acknowledged the entry: with the entry's key, or in a group
+    with its sender's chain. `key` is a group's: the sender-key message that holds the key, for every device.
     """
 
     epoch: int
@@ -67,3 +73,4 @@ class Sealed(msgspec.Struct, frozen=True, omit_defaults=True):
     sealed: bytes | None = None
     digest: bytes | None = None
     envelope: Envelope | None = None
+    key: bytes | None = None

@@ -1,0 +1,138 @@
+"""REST bodies of groups: signed membership, invite links, sender-key distributions, sealed objects.
+
+Who is in a group, with which role, follows from statements that its members sign (`docs/protocol/e2ee.md`, 4.2). The
+server checks them as clients do, and clients rely on none of it.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from aparte.wire import limits
+from aparte.wire.content import ConversationKind
+from aparte.wire.ids import AccountId, ConversationId, InviteToken, Position
+from aparte.wire.keys import BundlesWanted, Signature
+from aparte.wire.sealed import ChainId, Envelope
+
+StatementBytes = Annotated[bytes, Meta(min_length=limits.STATEMENT_BYTES, max_length=limits.STATEMENT_BYTES)]
+
+
+class SignedStatement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One membership statement, signed by its actor's account key; a joining also by the invite link's key."""
+
+    statement: StatementBytes
+    signature: Signature
+    link_signature: Signature | None = None
+
+
+class NewGroup(msgspec.Struct, frozen=True):
+    """A new group: the statement that creates it, and those that add its first members, in order.
+
+    The id follows from the first statement and is checked. Doing it twice is doing it once.
+    """
+
+    id: ConversationId
+    statements: Annotated[list[SignedStatement], Meta(min_length=1, max_length=limits.GROUP_MEMBERS)]
+
+
+class NewStatements(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Statements that continue the chain, in order; all are stored or none, and they begin one epoch.
+
+    `token` goes with a statement that opens a link: whoever shows it may read the chain and join. `ban` goes with a
+    removal: the server admits that person no more until the ban is lifted.
+    """
+
+    statements: Annotated[list[SignedStatement], Meta(min_length=1, max_length=limits.GROUP_MEMBERS)]
+    token: InviteToken | None = None
+    ban: bool = False
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """The chain has these statements: its newest number, and the epoch and position that begin with them."""
+
+    conversation: ConversationId
+    number: int
+    epoch: int
+    head: Position
+
+
+class StatementPage(msgspec.Struct, frozen=True):
+    """Statements in order; ask again after the last one while `more`."""
+
+    statements: list[SignedStatement]
+    more: bool
+
+
+class MemberVersion(msgspec.Struct, frozen=True):
+    """A member of an epoch, and the version of the device list that counts there; 0 after a reset: no devices."""
+
+    account: AccountId
+    version: int
+
+
+class EpochMembers(msgspec.Struct, frozen=True):
+    """What an epoch is made of, as the server tells it: a hint, to be checked against statements, lists and roster."""
+
+    epoch: int
+    roster: bytes
+    statement: int
+    """The number of the newest statement in it."""
+    members: list[MemberVersion]
+
+
+class Invite(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an invite link leads to. The chain is read with the same token; the group's name is not the server's."""
+
+    conversation: ConversationId
+    kind: ConversationKind
+    member_count: int
+    number: int
+    """The newest statement's."""
+    expires_at: datetime | None = None
+    uses_left: int | None = None
+
+
+class Ban(msgspec.Struct, frozen=True):
+    """Somebody who was banned, by whom and when."""
+
+    account: AccountId
+    by: AccountId
+    at: datetime
+
+
+class BanList(msgspec.Struct, frozen=True):
+    """Who is banned from a group."""
+
+    bans: list[Ban]
+
+
+# Sender keys ----------------------------------------------------------------------------------------------------------
+
+
+class Distributions(msgspec.Struct, frozen=True):
+    """A part of what devices need to read one of the caller's chains; kept for ten minutes until an entry names it.
+
+    Each envelope holds the chain in a pairwise message; an empty one says that the device's bundle was unusable.
+    """
+
+    chain: ChainId
+    epoch: Annotated[int, Meta(ge=1, le=limits.SAFE_INTEGER)]
+    envelopes: Annotated[list[Envelope], Meta(min_length=1, max_length=limits.DISTRIBUTIONS)]
+
+
+class BundlesOfMany(msgspec.Struct, frozen=True):
+    """Ask for bundles of devices of several people at once."""
+
+    accounts: Annotated[list[BundlesWanted], Meta(min_length=1, max_length=limits.BUNDLE_ACCOUNTS)]
+
+
+# Sealed objects -------------------------------------------------------------------------------------------------------
+
+
+class SealedObject(msgspec.Struct, frozen=True):
+    """Bytes that only who has the key can read; never changed once stored."""
+
+    data: Annotated[bytes, Meta(min_length=1, max_length=limits.OBJECT_BYTES)]
+
