@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from aparte.bench.frames import FIRST_REF, SENDERS
 from aparte.bench.sealed import ENVELOPE_BYTES, SEALED_BYTES, Place, SealTemplate
-from aparte.e2ee.entry import Head, entry_hash
+from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
 from aparte.e2ee.primitives import sha256
 from aparte.wire import frames
 from aparte.wire.codec import Decoder
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
-from aparte.wire.sealed import ZERO
 
 HERE = Place(ConversationId(uuid4()), AccountId(uuid4()), DeviceId(uuid4()), 7, os.urandom(32))
 OTHERS = (DeviceId(uuid4()), DeviceId(uuid4()))
@@ -32,7 +31,7 @@ def sealed(template: SealTemplate, at: int) -> frames.Seal:
 
 @given(sender=st.integers(0, SENDERS - 1), moments=st.lists(st.integers(0, 2**48 - 1), min_size=1, max_size=200))
 def test_every_frame_continues_the_chain(sender: int, moments: list[int]) -> None:
-    template, prev = SealTemplate(HERE, OTHERS, sender), ZERO
+    template, prev = SealTemplate(HERE, OTHERS, sender), ZERO_HASH
     names = set()
     for count, at in enumerate(moments):
         frame = sealed(template, at)

@@ -72,14 +72,6 @@ def without(before: SignedList, device: UUID) -> SignedList:
     return _next(known, tuple(row for row in known.devices if row.device != device.bytes))
 
 
-def number_of(signed: SignedList, device: UUID) -> int:
-    """Which device of its account a listed one is."""
-    found = DeviceList.deserialize(signed.list).find(device.bytes)
-    if found is None:
-        raise ValueError("the list does not name this device")
-    return found.number
-
-
 def _next(known: DeviceList, rows: tuple[ListedDevice, ...]) -> SignedList:
     return _signed(DeviceList(known.account, known.account_key, known.version + 1, known.hash, rows))
 

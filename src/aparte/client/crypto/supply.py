@@ -8,7 +8,6 @@ from aparte.e2ee.prekeys import LastResortPrekey, OneTimeKemPrekey, Prekeys, Sig
 from aparte.wire import keys as wire
 
 NOTHING_THERE = Stock(0, 0)
-ENOUGH = Stock(prekeys.ONE_TIME_TARGET, prekeys.ONE_TIME_TARGET)
 _random = secrets.token_bytes
 
 

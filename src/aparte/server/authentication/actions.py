@@ -83,12 +83,7 @@ async def change_password(gate: Gate, caller: Caller, given: NewPassword, origin
     """Replace the password and close every other session. A wrong old password counts like a failed login."""
     if given.old == given.new:
         raise Refusal("invalid", "the new password is the old one")
-    async with gate.db.read() as reader:
-        known = await accounts.credentials_of(reader, caller.account)
-    if known is None:
-        raise Refusal("forbidden", "this account has no password")
-    accounts.check_not_locked(known.attempts)
-    matched = await gate.passwords.matches(known.password_hash, given.old)
+    known, matched = await _compared(gate, caller, given.old)
     hashed = await gate.passwords.hash(given.new) if matched else ""
     async with gate.db.transaction() as tx:
         refusal = await accounts.admit(tx, known, matched=matched, origin=origin)
@@ -105,12 +100,7 @@ async def confirm_password(gate: Gate, caller: Caller, password: str, origin: Or
 
     Refuses with `bad_credentials`, `account_locked`, `account_closed`, `forbidden` (there is no password).
     """
-    async with gate.db.read() as reader:
-        known = await accounts.credentials_of(reader, caller.account)
-    if known is None:
-        raise Refusal("forbidden", "this account has no password")
-    accounts.check_not_locked(known.attempts)
-    matched = await gate.passwords.matches(known.password_hash, password)
+    known, matched = await _compared(gate, caller, password)
     async with gate.db.transaction() as tx:
         refusal = await accounts.admit(tx, known, matched=matched, origin=origin)
     if refusal is not None:
@@ -127,6 +117,16 @@ async def authenticate(db: Database, tokens: Maker, access_token: str) -> Caller
             await devices.used(tx, admission.caller.device)
             await sessions.used(tx, admission.caller.session)
     return admission.caller
+
+
+async def _compared(gate: Gate, caller: Caller, password: str) -> tuple[Credentials, bool]:
+    """Compare the password of somebody who is signed in; the guess is the caller's to count."""
+    async with gate.db.read() as reader:
+        known = await accounts.credentials_of(reader, caller.account)
+    if known is None:
+        raise Refusal("forbidden", "this account has no password")
+    accounts.check_not_locked(known.attempts)
+    return known, await gate.passwords.matches(known.password_hash, password)
 
 
 async def _create(
