@@ -13,11 +13,11 @@ from aparte.bench.keys import (
     first_list,
     identity,
     listed,
-    number_of,
     prekeys,
     with_device,
     without,
 )
+from aparte.e2ee.device_list import DeviceList
 from aparte.e2ee.keys import KemKeyPair, KeyPair
 from aparte.wire.keys import KemPrekey, OneTimePrekey, Prekeys, SignedList, SignedPrekey
 
@@ -84,3 +84,10 @@ def _signed(number: int, key_id: int) -> SignedPrekey:
 def _kem(number: int, key_id: int) -> KemPrekey:
     key = KemKeyPair.generate(os.urandom).public.serialize()
     return KemPrekey(key_id, key, identity(number).sign(key, os.urandom))
+
+
+def number_of(signed: SignedList, device: UUID) -> int:
+    """Which device of its account a listed one is."""
+    found = DeviceList.deserialize(signed.list).find(device.bytes)
+    assert found is not None
+    return found.number
