@@ -1,8 +1,8 @@
-# ruff: noqa: ARG002 - a rule names all that it could go by
 """A server that lies: a proxy before a real Aparté that passes everything on as it is, unless a rule changes it.
 
 One rule is one evil deed, at one of the places that `Rule` names. Rules get and give the structs of the wire. What
-devices seal is kept in `seen`, with the server's answer, for whoever wants to compare or repeat it.
+devices seal is kept in `seen`, with the server's answer, what they sign in `signed` and the chains that they give away
+in `given`, for whoever wants to compare or repeat it.
 """
 
 import asyncio
@@ -31,80 +31,20 @@ from aparte.wire.frames import (
     Log,
     Moved,
 )
+from aparte.wire.groups import Distributions, EpochMembers, Invite, NewGroup, NewStatements, StatementPage
 from aparte.wire.ids import ConversationId, DeviceId
 from aparte.wire.keys import Bundles, Lists, NewPayloads, PayloadPage
-from aparte.wire.messages import Entry, EntryPage
+from aparte.wire.messages import EntryPage
 from aparte.wire.sealed import SealEntry
+from tests.support.rule import NOBODY, Refused, Rule, Seen
+
+__all__ = ["Malice", "Refused", "Rule", "Seen", "malicious"]
 
 HOP_BY_HOP = {"host", "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade"}
 BODY_BYTES = 64 * 1024 * 1024
-NOBODY = DeviceId(UUID(int=0))
+Change = Callable[[Rule, Any], Any]
 _server_frame = msgspec.msgpack.Decoder(FromServer).decode
 _client_frame = msgspec.msgpack.Decoder(FromClient).decode
-
-
-class Refused(Exception):
-    """What a rule raises instead of letting a request through: the server's refusal."""
-
-    def __init__(self, code: str, **data: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.data = data
-
-
-@dataclass(frozen=True)
-class Seen:
-    """An entry that a device asked to store, as it left the device, and the server's answer."""
-
-    device: DeviceId
-    conversation: ConversationId
-    entry: SealEntry
-    status: int
-
-
-class Rule:
-    """An evil deed: override what it changes. `done` counts how often it was done: never done, it proves nothing."""
-
-    done = 0
-
-    def lists(self, asker: DeviceId, answer: Lists) -> Lists:
-        """Device lists, on their way to a device."""
-        return answer
-
-    def bundles(self, asker: DeviceId, answer: Bundles) -> Bundles:
-        """Bundles of prekeys, on their way to a device."""
-        return answer
-
-    def conversation(self, reader: DeviceId, found: Conversation) -> Conversation:
-        """What a device is told of a conversation."""
-        return found
-
-    def seal(self, sender: DeviceId, conversation: ConversationId, entry: SealEntry) -> SealEntry:
-        """An entry on its way to the server; raise Refused to keep it."""
-        return entry
-
-    def sent(self, seen: Seen) -> None:
-        """An entry that the server has answered; raise Refused to answer something else."""
-
-    def entries(self, reader: DeviceId, conversation: ConversationId, entries: list[Entry]) -> list[Entry]:
-        """Entries of a log, on their way to a device: one live, or a page of them."""
-        return entries
-
-    def seq(self, reader: DeviceId, conversation: ConversationId, seq: int) -> int:
-        """How far a log reaches, as a device is told."""
-        return seq
-
-    def payloads(self, reader: DeviceId, page: PayloadPage) -> PayloadPage:
-        """Payloads on their way to a device."""
-        return page
-
-    def answer(self, asker: DeviceId, path: str, answer: Any) -> Any:
-        """Any other answer, as JSON."""
-        return answer
-
-    def new_payloads(self, sender: DeviceId, wanted: NewPayloads) -> NewPayloads:
-        """Payloads on their way to the server; raise Refused to keep them."""
-        return wanted
 
 
 @dataclass
@@ -116,6 +56,8 @@ class Malice:
     rules: list[Rule] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     posted: list[tuple[DeviceId, NewPayloads]] = field(default_factory=list)
+    signed: list[tuple[DeviceId, NewStatements]] = field(default_factory=list)
+    given: list[tuple[DeviceId, Distributions]] = field(default_factory=list)
     _devices: dict[str, DeviceId] = field(default_factory=dict)
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
     _http: aiohttp.ClientSession | None = None
@@ -139,6 +81,10 @@ class Malice:
         """What a device asked to store, in order, repeats too."""
         return [seen.entry for seen in self.seen if seen.device == device]
 
+    def token_of(self, device: DeviceId) -> str:
+        """The newest access token of a device."""
+        return [token for token, known in self._devices.items() if known == device][-1]
+
     # REST -------------------------------------------------------------------------------------------------------------
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -146,10 +92,11 @@ class Malice:
         if request.path == "/api/v1/gateway":
             return await self._gateway(request)
         body = await request.read()
-        asker = self._device(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        asker = self._device(token)
         try:
             body = self._request(request, asker, body)
-            status, headers, answer = await self._forward(request, body)
+            status, headers, answer = await self._forward(request, asker, token, body)
             answer = self._answer(request, asker, status, body, answer)
         except Refused as refused:
             code = refused.code
@@ -157,10 +104,17 @@ class Malice:
             return web.Response(status=problem.status, body=to_json(problem), content_type="application/problem+json")
         return web.Response(status=status, headers=headers, body=answer)
 
-    async def _forward(self, request: web.Request, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _forward(
+        self, request: web.Request, asker: DeviceId, token: str, body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
         assert self._http is not None
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
-        url = f"{self.behind}{request.path_qs}"
+        path = request.path_qs
+        for rule in list(self.rules):
+            path, token = rule.path(asker, request.method, path), rule.token(asker, token)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        url = f"{self.behind}{path}"
         async with self._http.request(request.method, url, data=body or None, headers=headers) as answer:
             given = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
             return answer.status, given, await answer.read()
@@ -170,10 +124,23 @@ class Malice:
         if (conversation := sealing(request)) is not None:
             entry = msgspec.json.decode(body, type=SealEntry)
             return self._changed(body, entry, lambda rule, value: rule.seal(asker, conversation, value))
-        if (request.method, request.path) == ("POST", "/api/v1/payloads"):
+        if request.method != "POST":
+            return body
+        path = request.path.removeprefix("/api/v1")
+        if path == "/payloads":
             wanted = msgspec.json.decode(body, type=NewPayloads)
             self.posted.append((asker, wanted))
             return self._changed(body, wanted, lambda rule, value: rule.new_payloads(asker, value))
+        if path == "/conversations/group":
+            self.signed.append((asker, NewStatements(msgspec.json.decode(body, type=NewGroup).statements)))
+        elif path.startswith("/conversations/") and path.endswith("/statements"):
+            signed = msgspec.json.decode(body, type=NewStatements)
+            self.signed.append((asker, signed))
+            return self._changed(body, signed, lambda rule, value: rule.new_statements(asker, value))
+        elif path.startswith("/conversations/") and path.endswith("/distributions"):
+            given = msgspec.json.decode(body, type=Distributions)
+            self.given.append((asker, given))
+            return self._changed(body, given, lambda rule, value: rule.distributions(asker, value))
         return body
 
     def _answer(self, request: web.Request, asker: DeviceId, status: int, body: bytes, answer: bytes) -> bytes:
@@ -189,27 +156,40 @@ class Malice:
         if path in {"/accounts", "/sessions", "/sessions/refresh"} and request.method == "POST":
             tokens = msgspec.json.decode(answer, type=Tokens)
             self._devices[tokens.access_token] = tokens.device_id
-        changes: dict[str, tuple[Any, Callable[[Rule, Any], Any]]] = {
-            "/keys/lists": (Lists, lambda rule, value: rule.lists(asker, value)),
-            "/keys/bundles": (Bundles, lambda rule, value: rule.bundles(asker, value)),
-            "/payloads": (PayloadPage, lambda rule, value: rule.payloads(asker, value)),
-            "/conversations": (ConversationPage, lambda rule, value: self._page(rule, asker, value)),
-            "/conversations/direct": (Conversation, lambda rule, value: rule.conversation(asker, value)),
-        }
-        if path in changes:
-            wanted, change = changes[path]
-        elif path.startswith("/conversations/") and path.endswith("/entries") and request.method == "GET":
-            name = ConversationId(UUID(path.split("/")[2]))
-            wanted, change = EntryPage, lambda rule, value: self._entries(rule, asker, name, value)
-        elif path.startswith("/conversations/") and path.count("/") == 2 and request.method == "GET":
-            wanted, change = Conversation, lambda rule, value: rule.conversation(asker, value)
-        else:
-            wanted, change = Any, lambda rule, value: rule.answer(asker, path, value)
+        wanted, change = self._place(asker, path, is_read=request.method == "GET")
         try:
             value = msgspec.json.decode(answer, type=wanted)
         except msgspec.ValidationError:
             return answer  # the answer of another method of this path
         return self._changed(answer, value, change)
+
+    def _place(self, asker: DeviceId, path: str, *, is_read: bool) -> tuple[Any, Change]:
+        """What the answer of an address is, and what a rule makes of it."""
+        place: tuple[Any, Change] = (Any, lambda rule, value: rule.answer(asker, path, value))
+        match path.split("/")[1:]:
+            case ["keys", "lists"]:
+                place = Lists, lambda rule, value: rule.lists(asker, value)
+            case ["keys", "bundles", *_]:
+                place = Bundles, lambda rule, value: rule.bundles(asker, value)
+            case ["payloads"]:
+                place = PayloadPage, lambda rule, value: rule.payloads(asker, value)
+            case ["conversations"]:
+                place = ConversationPage, lambda rule, value: self._page(rule, asker, value)
+            case ["conversations", "direct" | "group"]:
+                place = Conversation, lambda rule, value: rule.conversation(asker, value)
+            case ["conversations", _] if is_read:
+                place = Conversation, lambda rule, value: rule.conversation(asker, value)
+            case ["conversations", name, "entries"] if is_read:
+                conversation = ConversationId(UUID(name))
+                place = EntryPage, lambda rule, value: self._entries(rule, asker, conversation, value)
+            case ["conversations" | "invites", _, "statements"] if is_read:
+                place = StatementPage, lambda rule, value: rule.statements(asker, value)
+            case ["conversations", name, "epoch"]:
+                conversation = ConversationId(UUID(name))
+                place = EpochMembers, lambda rule, value: rule.epoch(asker, conversation, value)
+            case ["invites", _]:
+                place = Invite, lambda rule, value: rule.invite(asker, value)
+        return place
 
     def _page(self, rule: Rule, asker: DeviceId, page: ConversationPage) -> ConversationPage:
         found = [rule.conversation(asker, conversation) for conversation in page.conversations]
@@ -294,9 +274,14 @@ class _Line:
         async for message in self.here:
             if message.type is WSMsgType.BINARY:
                 frame = _client_frame(message.data)
-                if isinstance(frame, Hello):
-                    self.reader = self.malice._device(frame.access_token)
-                await self.there.send_bytes(message.data)
+                if not isinstance(frame, Hello):
+                    await self.there.send_bytes(message.data)
+                    continue
+                token = frame.access_token
+                self.reader = self.malice._device(token)
+                for rule in list(self.malice.rules):
+                    token = rule.token(self.reader, token)
+                await self.there.send_bytes(to_msgpack(msgspec.structs.replace(frame, access_token=token)))
 
     async def down(self) -> None:
         """From the server to the device."""
