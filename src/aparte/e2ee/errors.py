@@ -62,3 +62,7 @@ class BadContent(E2eeError):
 
 class NeedsNewer(E2eeError):
     """The content is of a kind or version that a later Aparté may know."""
+
+
+class BadStatement(E2eeError):
+    """The membership statement is malformed, wrongly signed, or not its actor's to make at this point of the chain."""
