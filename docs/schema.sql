@@ -402,6 +402,26 @@ CREATE TRIGGER conversations_updated_at_trigger BEFORE UPDATE OF name, topic, de
 GRANT INSERT, SELECT, UPDATE ON conversations TO aparte_service;
 
 -- The row that every writer of a conversation locks first, in id order. No index on anything that a send changes, so
+-- Sealed objects that members of encrypted conversations leave for each other, for 30 days. Owned by the slice objects.
+CREATE TABLE objects (
+  conversation_id uuid NOT NULL,  -- Whose present members may fetch it.
+  object_id uuid NOT NULL,  -- Made by the client that left it.
+  account_id uuid NOT NULL,  -- Who left it.
+  blob_id uuid NOT NULL,  -- The file that holds it, written before the row, under a name never used again.
+  size integer NOT NULL,  -- In bytes.
+  sha256 bytea NOT NULL,  -- Of the bytes: the same again is done, others are refused.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- When.
+  CONSTRAINT objects_pkey PRIMARY KEY (conversation_id, object_id),
+  CONSTRAINT objects_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id) ON DELETE CASCADE,
+  CONSTRAINT objects_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id) ON DELETE CASCADE,
+  CONSTRAINT objects_sha256_check CHECK ((length(sha256) = 32)),
+  CONSTRAINT objects_size_check CHECK (((size >= 1) AND (size <= 262144)))
+);
+CREATE INDEX objects_account_id_idx ON objects USING btree (account_id, created_at);
+CREATE UNIQUE INDEX objects_blob_id_key ON objects USING btree (blob_id);
+CREATE INDEX objects_created_at_idx ON objects USING btree (created_at);
+GRANT DELETE, INSERT, SELECT ON objects TO aparte_service;
+
 -- that updates stay on their page. Owned by the slice log.
 CREATE TABLE heads (
   conversation_id uuid NOT NULL,  -- Whose log.

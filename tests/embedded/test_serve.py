@@ -27,6 +27,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
             "DATABASE_URL": where.service_dsn,
             "DATABASE_ADMIN_URL": where.admin_dsn,
             "VALKEY_URL": "redis://127.0.0.1:1/0",
+            "OBJECTS_URL": (folder / "objects").as_uri(),
             "APARTE_SECRET_KEY_FILE": str(key),
         }
 
@@ -51,12 +52,13 @@ def test_serve_names_the_settings_it_misses() -> None:
         "DATABASE_URL": "",
         "DATABASE_ADMIN_URL": "postgresql://here",
         "VALKEY_URL": "",
+        "OBJECTS_URL": "",
         "APARTE_SECRET_KEY_FILE": "",
     }
     refused = aparte(clean, "serve")
     assert refused.returncode == 1
     assert refused.stderr == (
-        "`aparte serve` needs DATABASE_URL, VALKEY_URL, APARTE_SECRET_KEY_FILE in the environment;"
+        "`aparte serve` needs DATABASE_URL, VALKEY_URL, OBJECTS_URL, APARTE_SECRET_KEY_FILE in the environment;"
         " `aparte up` needs nothing.\n"
     )
 

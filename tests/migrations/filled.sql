@@ -75,3 +75,6 @@ INSERT INTO pgqueuer (priority, status, entrypoint, payload) VALUES (0, 'queued'
 INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint) VALUES (1, 'queued', 0, 'nothing');
 INSERT INTO pgqueuer_schedules (expression, entrypoint) VALUES ('* * * * *', 'nothing');
 INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1, 0, 'successful', 'nothing');
+INSERT INTO objects (conversation_id, object_id, account_id, blob_id, size, sha256)
+  VALUES ('c0000000-0000-8000-8000-000000000002', gen_random_uuid(), 'a0000000-0000-4000-8000-000000000001',
+          gen_random_uuid(), 1, sha256('1'));

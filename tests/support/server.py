@@ -156,7 +156,12 @@ def aparte(*, workers: int = 1, environment: dict[str, str] | None = None) -> It
 def served(dsns: dict[str, str], *, workers: int = 1, valkey_url: str = "redis://127.0.0.1:1") -> Iterator[Aparte]:
     """`aparte serve` on a database that is there already; by default Valkey is configured and never reachable."""
     folder = Path(tempfile.mkdtemp(prefix="aparte-test-"))
-    environment = {**dsns, "VALKEY_URL": valkey_url, "APARTE_SECRET_KEY": "0123456789abcdef" * 4}
+    environment = {
+        **dsns,
+        "VALKEY_URL": valkey_url,
+        "OBJECTS_URL": (folder / "objects").as_uri(),
+        "APARTE_SECRET_KEY": "0123456789abcdef" * 4,
+    }
     here = Aparte(folder / "none", workers=workers, environment=environment)
     try:
         here.start("serve", "--port", str(here.port), "--workers", str(workers))

@@ -24,7 +24,7 @@ PublicUrl = Annotated[str, typer.Option(help="Where people reach it, if not here
 Data = Annotated[Path, typer.Option(help="Folder that holds everything; made at the first start.")]
 FollowParent = Annotated[bool, typer.Option("--follow-parent", help="Stop when the process that started this ends.")]
 
-_SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL")
+_SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL", "OBJECTS_URL")
 
 migrations = typer.Typer(no_args_is_help=True, help="Bring the schema of the database to this version, or back.")
 

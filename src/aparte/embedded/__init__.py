@@ -7,6 +7,7 @@ DATA/
   lock        held (flock) by the one supervisor that uses the folder
   postgres/   the PostgreSQL cluster, 0700; of the service user if the supervisor is root
   valkey/     the working folder of Valkey; it holds hints only and stays empty
+  objects/    sealed objects: each a file, kept for thirty days
   logs/       postgres.log, valkey.log; the workers write to the terminal
   secrets/    0600 each: passwords, the server's key, the setup token, the addresses for `aparte migrate`
 ```

@@ -30,6 +30,11 @@ class DataFolder:
         return self.path / "valkey"
 
     @property
+    def objects(self) -> Path:
+        """Sealed objects that members of encrypted conversations have left for each other."""
+        return self.path / "objects"
+
+    @property
     def secrets(self) -> Path:
         """Passwords, keys and tokens, one file each."""
         return self.path / "secrets"
@@ -88,7 +93,7 @@ def opened(path: Path) -> Iterator[DataFolder]:
         raise CannotStart(f"The data folder {data.path} cannot be used: {error.strerror}.") from None
     try:
         _take(lock, data.path)
-        for folder in (data.path / "logs", data.secrets):
+        for folder in (data.path / "logs", data.secrets, data.objects):
             folder.mkdir(mode=0o700, exist_ok=True)
         yield data
     finally:

@@ -143,6 +143,7 @@ async def _start_engines(
         "DATABASE_URL": where.service_dsn,
         "DATABASE_ADMIN_URL": where.admin_dsn,
         "VALKEY_URL": valkey.url(data, valkey_port),
+        "OBJECTS_URL": data.objects.as_uri(),
         "APARTE_SECRET_KEY_FILE": str(data.secret_file(SECRET_KEY, lambda: secrets.token_hex(32))),
     }
     data.write_secret(

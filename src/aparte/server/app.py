@@ -18,6 +18,7 @@ from aparte.server.conversations import actions as conversations
 from aparte.server.edge.http import Edge, application, runner
 from aparte.server.health import Health
 from aparte.server.jobs.runner import Runner
+from aparte.server.kit.blobs import Blobs
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.limits import Limiter
@@ -54,6 +55,7 @@ class Server:
         """Wire everything; nothing is opened yet."""
         self.config = config
         self.db = Database(config.database_url, size=config.pool_size)
+        self.blobs = Blobs(config.objects)
         self.valkey = Valkey(config.valkey_url)
         self.limiter = Limiter(self.valkey, factor=config.limits)
         self.bus = Bus(self.valkey, uuid4())
@@ -126,6 +128,7 @@ class Server:
     async def open(self) -> None:
         """Connect, check that it is safe to serve, and start what runs by itself."""
         await startup.check(self.config)
+        startup.check_folder(self.config)
         await self.db.open()
         await startup.first_steps(self.db)
         await self.valkey.open()
@@ -136,7 +139,7 @@ class Server:
         self.tasks.start(self.limiter.run(), "limits")
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
-        calendar = routes.calendar(self.db, self.config.database_admin_url)
+        calendar = routes.calendar(self.db, self.blobs, self.config.database_admin_url)
         # What is there now stays: the collector need not walk it again and again (74 ms a time under load).
         gc.collect()
         gc.freeze()

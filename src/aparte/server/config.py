@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 SECRET_KEY_BYTES = 32
 ARGON2_KIB = 19 * 1024
@@ -48,6 +48,8 @@ class Config:
     """Must be given; being reachable is never required."""
     secret_key: bytes = field(repr=False)
     """Tokens are derived from it."""
+    objects: Path
+    """The folder of sealed objects; every process of every machine must see the same one."""
     host: str = "127.0.0.1"
     port: int = 8787
     worker: int = 0
@@ -79,6 +81,7 @@ class Config:
             database_admin_url=here.address("DATABASE_ADMIN_URL", ("postgres", "postgresql")),
             valkey_url=here.address("VALKEY_URL", ("redis", "rediss", "valkey", "valkeys", "unix")),
             secret_key=here.secret_key(),
+            objects=here.folder("OBJECTS_URL"),
             host=here.text("APARTE_HOST") or "127.0.0.1",
             port=here.integer("APARTE_PORT", 8787, (1, 65_535)),
             worker=here.integer("APARTE_WORKER", 0, (0, workers - 1)),
@@ -149,6 +152,15 @@ class _Environment:
         if parts is None or parts.scheme not in schemes:
             raise ConfigurationRefused(f"{name} must be an address that begins with {schemes[0]}://")
         return value
+
+    def folder(self, name: str) -> Path:
+        """Read the address of a folder: file:///, the one kind of store that is spoken to."""
+        parts = _split(self.required(name))
+        path = Path(unquote(parts.path)) if parts is not None and "%00" not in parts.path else Path()
+        is_local = parts is not None and parts.scheme == "file" and parts.netloc in ("", "localhost")
+        if parts is None or not (is_local and path.is_absolute() and path.name) or parts.query or parts.fragment:
+            raise ConfigurationRefused(f"{name} must be the address of a folder, like file:///srv/aparte/objects.")
+        return path
 
     def secret_key(self) -> bytes:
         file = self.text("APARTE_SECRET_KEY_FILE")

@@ -13,6 +13,7 @@ from aparte.server.jobs import schedule
 from aparte.server.jobs.model import Schedule
 from aparte.server.keys import actions as key_actions
 from aparte.server.keys import http as keys
+from aparte.server.kit.blobs import Blobs
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
 from aparte.server.linking import actions as linking_actions
@@ -20,6 +21,8 @@ from aparte.server.linking import http as linking
 from aparte.server.messages import actions as message_actions
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
+from aparte.server.objects import actions as object_actions
+from aparte.server.objects import http as objects
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence import http as presence
 from aparte.server.receipts import actions as receipt_actions
@@ -32,6 +35,7 @@ from aparte.server.state import http as state
 from aparte.wire import frames
 
 CONVERSATION = "/conversations/{conversation}"
+OBJECT = CONVERSATION + "/objects/{object}"
 MESSAGE = CONVERSATION + "/messages/{message}"
 
 
@@ -49,6 +53,7 @@ class Slices:
     state: state.Doors
     conversations: conversations.Doors
     messages: messages.Doors
+    objects: objects.Doors
     receipts: receipts.Doors
     presence: presence.Doors
     message_frames: message_frames.Frames
@@ -59,7 +64,7 @@ class Slices:
 
 def rest(s: Slices) -> list[Route]:
     """Every REST route below `/api/v1`."""
-    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_messages(s)]
+    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_messages(s), *_objects(s)]
 
 
 def _people(s: Slices) -> list[Route]:
@@ -210,7 +215,16 @@ def _messages(s: Slices) -> list[Route]:
     ]
 
 
-def calendar(db: Database, admin_dsn: str) -> list[Schedule]:
+def _objects(s: Slices) -> list[Route]:
+    door = s.objects
+    refused = "not_member forbidden mode_mismatch object_exists too_many"
+    return [
+        Route("PUT", OBJECT, door.put, refused, 204, limit="object"),
+        Route("GET", OBJECT, door.get, "not_member not_found"),
+    ]
+
+
+def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
     """Every step that happens by the clock: name, when (cron, UTC), what."""
     until_none = partial(schedule.until_none, db)
     return [
@@ -222,6 +236,8 @@ def calendar(db: Database, admin_dsn: str) -> list[Schedule]:
         Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
         Schedule("old_envelopes", "47 3 * * *", partial(message_actions.forget_envelopes, db)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
+        Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
+        Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),
         Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),
     ]
 

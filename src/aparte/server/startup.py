@@ -15,7 +15,7 @@ from aparte.server.accounts import http as accounts_http
 from aparte.server.accounts.passwords import Hashing, Passwords
 from aparte.server.authentication import http as authentication_http
 from aparte.server.authentication.model import Gate
-from aparte.server.config import Config
+from aparte.server.config import Config, ConfigurationRefused
 from aparte.server.contacts import http as contacts_http
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
@@ -23,6 +23,7 @@ from aparte.server.devices import http as devices_http
 from aparte.server.edge import openapi, pages
 from aparte.server.keys import http as keys_http
 from aparte.server.kit import metrics
+from aparte.server.kit.blobs import Blobs
 from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.door import Route
 from aparte.server.kit.limits import Limiter
@@ -31,6 +32,7 @@ from aparte.server.messages import frames as messages_frames
 from aparte.server.messages import http as messages_http
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.writer import Writer
+from aparte.server.objects import http as objects_http
 from aparte.server.preconditions import check_database
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence import http as presence_http
@@ -71,6 +73,16 @@ async def check(config: Config) -> None:
             await asyncio.sleep(0.5)
 
 
+def check_folder(config: Config) -> None:
+    """Refuse to serve without a folder for sealed objects that can be written to."""
+    try:
+        Blobs(config.objects).check()
+    except OSError as error:
+        raise ConfigurationRefused(
+            f"The folder named in OBJECTS_URL, {config.objects}, cannot be used: {error.strerror}."
+        ) from None
+
+
 async def first_steps(db: Database) -> None:
     """Make sure of the system account and of the first room; one process does it, the others find it done."""
     async with db.transaction() as tx:
@@ -105,6 +117,7 @@ def slices(
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),
+        objects=objects_http.Doors(db, Blobs(config.objects)),
         receipts=receipts_http.Doors(db),
         presence=presence_http.Doors(db, presence),
         message_frames=messages_frames.Frames(db, writer, coverage),

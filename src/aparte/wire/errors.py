@@ -48,6 +48,7 @@ CODES: dict[str, Code] = {
     "room_full": Code(409, "The conversation has as many members as it may."),
     "client_id_reused": Code(409, "This client_message_id was used for something else."),
     "last_owner": Code(409, "A room needs an owner."),
+    "object_exists": Code(409, "This object id stands for other bytes."),
     "gone": Code(410, "This was deleted for good."),
     "setup_done": Code(409, "An administrator exists; the setup link is used up."),
     # keys and sealed entries

@@ -50,6 +50,7 @@ LIMITS: dict[str, Limit] = {
     "read": Limit(600, 50),
     "write": Limit(40, 10),
     "send": Limit(20, 5),
+    "object": Limit(40, 1),
     "lookup": Limit(60, 2),
     "directory": Limit(60, 2),
 }
