@@ -42,6 +42,10 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   The same for readable messages and sealed entries (migration 0008); send_v1 stays for servers of before.
 -- FUNCTION raise_epochs_v1(p_conversation uuid[], p_roster bytea[], p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
 --   Begins the next epoch of many conversations, with an entry in each; SQLSTATE AP001 as append_v1.
+-- FUNCTION raise_epochs_v2(p_conversation uuid[], p_roster bytea[], p_changed bytea, p_added bytea, p_has_removed boolean, p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
+--   The same, and what is different from the epoch before; raise_epochs_v1 stays for servers of before.
+-- FUNCTION append_statements_v1(p_conversation uuid, p_account uuid[], p_device uuid[], p_body jsonb[], p_statement bigint, p_roster bytea, p_changed bytea, p_added bytea, p_has_removed boolean) RETURNS TABLE(o_id uuid, o_seq bigint, o_epoch bigint)
+--   Appends membership statements, the last of which begins the next epoch; SQLSTATE AP001 as append_v1.
 -- FUNCTION erase_envelopes_v1(p_conversation uuid[], p_after bigint[], p_up_to bigint[]) RETURNS bigint
 --   Erases the envelopes of ranges that nobody waits for any more; gives how many sets went.
 -- FUNCTION append_v1(p_conversation uuid, p_kind smallint, p_account uuid, p_device uuid, p_client_message uuid, p_target_seq bigint, p_target uuid, p_body jsonb) RETURNS TABLE(o_id uuid, o_seq bigint)
@@ -59,7 +63,9 @@ GRANT EXECUTE ON FUNCTION id_after(uuid,bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(timestamp with time zone) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_now(timestamp with time zone) TO aparte_service;
+GRANT EXECUTE ON FUNCTION append_statements_v1(uuid,uuid[],uuid[],jsonb[],bigint,bytea,bytea,bytea,boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION raise_epochs_v1(uuid[],bytea[],smallint,uuid,uuid,jsonb) TO aparte_service;
+GRANT EXECUTE ON FUNCTION raise_epochs_v2(uuid[],bytea[],bytea,bytea,boolean,smallint,uuid,uuid,jsonb) TO aparte_service;
 GRANT EXECUTE ON FUNCTION send_v2(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],smallint[],bytea[],bigint[],bytea[],bigint[],bytea[],bytea[],uuid[],boolean[],bytea[],bigint[],uuid[],bytea[],bytea[],boolean[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION send_v1(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION touch_updated_at() TO aparte_service;
@@ -370,11 +376,11 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON blocks TO aparte_service;
 
 -- What conversations are and say of themselves. Owned by the slice conversations.
 CREATE TABLE conversations (
-  conversation_id uuid NOT NULL,  -- UUIDv4, made by the server; of a direct one UUIDv8, following from its members.
-  kind conversation_kind NOT NULL,  -- direct, self, group, room or channel; groups and channels are not made today.
+  conversation_id uuid NOT NULL,  -- UUIDv4, made by the server; of an e2ee one UUIDv8, following from its members or its first statement.
+  kind conversation_kind NOT NULL,  -- direct, self, group, room or channel; channels are not made today.
   encryption_mode encryption_mode NOT NULL,  -- server: the server can read it, and says so.
   is_public boolean NOT NULL,  -- Found in the directory and open to everybody with an account.
-  name text,  -- NULL only in direct and self.
+  name text,  -- NULL exactly in e2ee ones: what a group is called is sealed.
   name_key text,  -- The name as it is compared, whatever its case; unique among public ones.
   topic text NOT NULL DEFAULT ''::text,  -- One line.
   description text NOT NULL DEFAULT ''::text,  -- Some lines.
@@ -392,8 +398,8 @@ CREATE TABLE conversations (
   CONSTRAINT conversations_mode_check CHECK (((kind = ANY (ARRAY['room'::conversation_kind, 'channel'::conversation_kind])) OR (encryption_mode = 'e2ee'::encryption_mode))),
   CONSTRAINT conversations_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
   CONSTRAINT conversations_name_key_check CHECK (((length(name_key) >= 1) AND (length(name_key) <= 400))),
-  CONSTRAINT conversations_named_check CHECK (((kind = ANY (ARRAY['direct'::conversation_kind, 'self'::conversation_kind])) = (name IS NULL))),
   CONSTRAINT conversations_public_check CHECK (((NOT is_public) OR ((kind = ANY (ARRAY['room'::conversation_kind, 'channel'::conversation_kind])) AND (encryption_mode = 'server'::encryption_mode)))),
+  CONSTRAINT conversations_readable_name_check CHECK (((encryption_mode = 'e2ee'::encryption_mode) = (name IS NULL))),
   CONSTRAINT conversations_topic_check CHECK ((length(topic) <= 500))
 ) WITH (fillfactor=80);
 CREATE INDEX conversations_directory_idx ON conversations USING gin (name_key gin_trgm_ops) WHERE (is_public AND (deleted_at IS NULL));
@@ -447,12 +453,72 @@ CREATE TABLE epochs (
   epoch bigint NOT NULL,  -- 1, 2, 3 … without gaps.
   roster bytea NOT NULL,  -- Of this epoch, for good.
   seq bigint NOT NULL,  -- The position it begins at.
+  statement bigint NOT NULL DEFAULT 0,  -- Number of the newest membership statement; 0 where there are none.
+  id uuid,  -- Of the entry it begins with; NULL in those from before there were groups, and where there is no entry.
+  changed bytea NOT NULL DEFAULT '\x'::bytea,  -- Members whose list is another than in the epoch before: account 16 || version be64, 0 is out.
+  added bytea NOT NULL DEFAULT '\x'::bytea,  -- Devices that can read from here on and could not before, 16 bytes each.
+  has_removed boolean NOT NULL DEFAULT false,  -- Somebody or some device is out, or an account key is another one.
   CONSTRAINT epochs_pkey PRIMARY KEY (conversation_id, epoch),
   CONSTRAINT epochs_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
   CONSTRAINT epochs_epoch_check CHECK ((epoch > 0)),
   CONSTRAINT epochs_roster_check CHECK ((length(roster) = 32))
 );
 GRANT INSERT, SELECT ON epochs TO aparte_service;
+
+-- The signed chain that membership of a group follows from. Owned by the slice conversations.
+CREATE TABLE statements (
+  conversation_id uuid NOT NULL,  -- Where.
+  number bigint NOT NULL,  -- 1, 2, 3 … without gaps.
+  statement bytea NOT NULL,  -- As it was signed.
+  signature bytea NOT NULL,  -- By the account key of who did it.
+  link_signature bytea,  -- Of a joining, also by the key of the invite link.
+  epoch bigint NOT NULL,  -- That began with it, or with a later one stored together with it.
+  CONSTRAINT statements_pkey PRIMARY KEY (conversation_id, number),
+  CONSTRAINT statements_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT statements_link_signature_check CHECK ((length(link_signature) = 64)),
+  CONSTRAINT statements_number_check CHECK ((number > 0)),
+  CONSTRAINT statements_signature_check CHECK ((length(signature) = 64)),
+  CONSTRAINT statements_statement_check CHECK ((length(statement) = 165))
+);
+GRANT INSERT, SELECT ON statements TO aparte_service;
+
+-- The end of each group's chain, and what follows from it for the group as a whole. Owned by the slice conversations.
+CREATE TABLE memberships (
+  conversation_id uuid NOT NULL,  -- Where.
+  number bigint NOT NULL,  -- Of the newest statement.
+  hash bytea NOT NULL,  -- Of the newest statement: the next one names it.
+  policy smallint NOT NULL,  -- Bits: 1 members may add, 2 history may be passed on, 4 only moderators up write.
+  CONSTRAINT memberships_pkey PRIMARY KEY (conversation_id),
+  CONSTRAINT memberships_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT memberships_hash_check CHECK ((length(hash) = 32)),
+  CONSTRAINT memberships_number_check CHECK ((number > 0)),
+  CONSTRAINT memberships_policy_check CHECK (((policy >= 0) AND (policy <= 255)))
+) WITH (fillfactor=60);
+GRANT INSERT, SELECT, UPDATE ON memberships TO aparte_service;
+
+-- Links into groups, open and closed. Owned by the slice conversations.
+CREATE TABLE invite_links (
+  conversation_id uuid NOT NULL,  -- Where it leads.
+  link_id bytea NOT NULL,  -- First half of the SHA-256 of its key.
+  link_key bytea NOT NULL,  -- What joinings are signed with.
+  account_id uuid NOT NULL,  -- Who opened it: whoever comes by it is their guest.
+  role base_role NOT NULL,  -- What it makes of who comes.
+  expires bigint NOT NULL,  -- Seconds since 1970; 0 never.
+  uses bigint NOT NULL,  -- How many may come; 0 any number.
+  used bigint NOT NULL,  -- How many came.
+  is_open boolean NOT NULL DEFAULT true,  -- False once it is closed.
+  token_hash bytea,  -- SHA-256 of the token that finds it.
+  CONSTRAINT invite_links_pkey PRIMARY KEY (conversation_id, link_id),
+  CONSTRAINT invite_links_token_key UNIQUE (token_hash),
+  CONSTRAINT invite_links_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT invite_links_expires_check CHECK ((expires >= 0)),
+  CONSTRAINT invite_links_link_id_check CHECK ((length(link_id) = 16)),
+  CONSTRAINT invite_links_link_key_check CHECK ((length(link_key) = 33)),
+  CONSTRAINT invite_links_token_hash_check CHECK ((length(token_hash) = 32)),
+  CONSTRAINT invite_links_used_check CHECK ((used >= 0)),
+  CONSTRAINT invite_links_uses_check CHECK ((uses >= 0))
+) WITH (fillfactor=60);
+GRANT INSERT, SELECT, UPDATE ON invite_links TO aparte_service;
 
 -- The newest sealed entry of each device: the next continues its counter and names its hash. Owned by the slice log.
 CREATE TABLE chains (
@@ -483,8 +549,16 @@ CREATE TABLE members (
   read_seq bigint NOT NULL,  -- The read mark: position.
   read_id uuid NOT NULL,  -- The read mark: id.
   read_ordinal bigint NOT NULL,  -- The read mark: ordinal; unread = head's ordinal − this − exceptions after it.
+  statement bigint NOT NULL DEFAULT 0,  -- In groups: number of the statement that let them in, which is the order of admission.
+  account_key bytea,  -- In groups: the account key they were let in with.
+  list_version bigint NOT NULL DEFAULT 0,  -- In groups: the newest list version they ever signed a statement with.
+  is_removed boolean NOT NULL DEFAULT false,  -- In groups: was removed and comes back only by being added.
+  banned_at timestamptz,  -- Set: is let in no more until it is lifted.
+  banned_by uuid,  -- Who banned them.
   CONSTRAINT members_pkey PRIMARY KEY (conversation_id, account_id),
   CONSTRAINT members_account_id_fkey FOREIGN KEY (account_id) REFERENCES accounts(account_id),
+  CONSTRAINT members_account_key_check CHECK (((account_key IS NULL) OR (length(account_key) = 33))),
+  CONSTRAINT members_banned_check CHECK (((banned_at IS NULL) = (banned_by IS NULL))),
   CONSTRAINT members_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id)
 ) WITH (fillfactor=80);
 CREATE INDEX members_account_id_idx ON members USING btree (account_id, conversation_id) WHERE (left_at IS NULL);

@@ -55,6 +55,26 @@ INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, read_se
   SELECT 'c0000000-0000-8000-8000-000000000002', account_id, 0, '00000000-0000-0000-0000-000000000000', 0,
          '00000000-0000-0000-0000-000000000000', 0
     FROM accounts;
+-- a group of both, made by one statement that stands for two, with a link
+INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, member_count, max_members)
+  VALUES ('c0000000-0000-8000-8000-000000000003', 'group', 'e2ee', false, 2, 500);
+INSERT INTO heads (conversation_id) VALUES ('c0000000-0000-8000-8000-000000000003');
+INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, read_seq, read_id, read_ordinal, statement,
+                     account_key, list_version)
+  SELECT 'c0000000-0000-8000-8000-000000000003', account_id, 0, '00000000-0000-0000-0000-000000000000', 0,
+         '00000000-0000-0000-0000-000000000000', 0, 1, decode(repeat('05', 33), 'hex'), 1
+    FROM accounts;
+SELECT append_statements_v1('c0000000-0000-8000-8000-000000000003',
+  ARRAY['a0000000-0000-4000-8000-000000000001']::uuid[], ARRAY['d0000000-0000-4000-8000-000000000001']::uuid[],
+  ARRAY['{"epoch": 0}']::jsonb[], 1, sha256('roster'), '', '', false);
+INSERT INTO statements (conversation_id, number, statement, signature, epoch)
+  VALUES ('c0000000-0000-8000-8000-000000000003', 1, decode(repeat('33', 165), 'hex'), decode(repeat('22', 64), 'hex'),
+          1);
+INSERT INTO memberships (conversation_id, number, hash, policy)
+  VALUES ('c0000000-0000-8000-8000-000000000003', 1, sha256('statement'), 2);
+INSERT INTO invite_links (conversation_id, link_id, link_key, account_id, role, expires, uses, used, token_hash)
+  VALUES ('c0000000-0000-8000-8000-000000000003', decode(repeat('44', 16), 'hex'), decode(repeat('05', 33), 'hex'),
+          'a0000000-0000-4000-8000-000000000001', 'member', 0, 5, 0, sha256('token'));
 -- a sealed message and an edit of it, chained
 SELECT send_v2(
   ARRAY[c, c], ARRAY[a, a], ARRAY[d, d], ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY[1, 2]::bigint[],
