@@ -27,19 +27,34 @@ ALTER TABLE epochs ADD COLUMN statement INTEGER NOT NULL DEFAULT 0;
 -- How often the account key was replaced without the signature of the one before, up to this version.
 ALTER TABLE list_versions ADD COLUMN resets INTEGER NOT NULL DEFAULT 0;
 
--- The sender-key chain that this device sends to a group with, and who was given it, under which account key.
+-- The sender-key chain that this device sends to a group with. `first_counter` is that of the first entry under it;
+-- `roster` the one whose devices all have it, NULL while that was not looked at; `look_at` when those whose bundle was
+-- unusable are tried again.
 CREATE TABLE own_chains (
   conversation_id BLOB PRIMARY KEY,
   chain_id INTEGER NOT NULL,
-  record BLOB NOT NULL
+  record BLOB NOT NULL,
+  first_counter INTEGER NOT NULL,
+  roster BLOB,
+  look_at INTEGER
 ) STRICT;
+
+-- Who was given that chain, under which account key, and the envelope until an entry has committed it: type 0 is an
+-- empty one, for a device whose bundle was unusable. `is_due`: the device has shown that it lacks the chain.
 CREATE TABLE chain_devices (
   conversation_id BLOB NOT NULL,
   device_id BLOB NOT NULL,
   account_id BLOB NOT NULL,
   account_key BLOB NOT NULL,
+  type INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  made_at INTEGER NOT NULL,
+  uploaded_at INTEGER NOT NULL DEFAULT 0,
+  is_committed INTEGER NOT NULL DEFAULT 0,
+  is_due INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (conversation_id, device_id)
 ) STRICT;
+CREATE INDEX chain_devices_due_idx ON chain_devices (conversation_id, device_id) WHERE is_committed = 0;
 
 -- The chains of other devices: one record of the newest five for each.
 CREATE TABLE sender_chains (
