@@ -18,8 +18,10 @@ OWN_CODES: dict[str, str] = {
     "passphrase_needed": "The profile's store is locked with a passphrase.",
     "wrong_passphrase": "The passphrase does not open the store.",
     "store_too_new": "The profile's store was written by a newer Aparté.",
-    "bad_target": "A target is #room, @user, @me or a conversation's id.",
+    "bad_target": "A target is +group, #room, @user, @me or a conversation's id.",
     "no_such_room": "There is no room of this name.",
+    "no_such_group": "There is no group of this name on this device.",
+    "ambiguous_group": "Several groups have this name; data names their ids.",
     "no_such_member": "There is no member of this name.",
     "bad_message_id": "This is not the id of a message.",
     "already_listening": "This client has an open stream of messages.",
@@ -47,6 +49,11 @@ OWN_CODES: dict[str, str] = {
     "before_device": "The entry is from before this device was linked.",
     "removed": "The server has a message no more that nobody entitled has deleted.",
     "waiting": "The key of this entry is not here yet.",
+    "passed_on": "The entry was passed on by another member, who vouches for it.",
+    # groups
+    "membership_forked": "Two signed statements of one number exist; nothing is sent in this group any more.",
+    "needs_new_group": "Nobody is left who may change this group.",
+    "bad_invite": "The invite link is malformed, or does not lead to the group that it names.",
     # linking
     "bad_offer": "The offer is malformed, or not the one that was shown.",
     "link_code_wrong": "The code is not the one that the new device shows.",
@@ -72,9 +79,12 @@ KEY_CODES = frozenset(
         "roster_mismatch",
         "link_code_wrong",
         "bad_offer",
+        "bad_statement",
+        "membership_forked",
+        "bad_invite",
     }
 )
-"""Codes of checks that this device makes by itself, about keys and lists."""
+"""Codes of checks that this device makes by itself, about keys, lists and members."""
 
 
 class ClientError(Exception):

@@ -32,7 +32,7 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Le serveur n'accepte pas de demandes venant d'ici.",
     ),
     "forbidden": ("Your role does not allow this.", "Votre rôle ne le permet pas."),
-    "not_member": ("You are not in this room.", "Vous n'êtes pas dans ce salon."),
+    "not_member": ("You are not in this conversation.", "Vous n'êtes pas dans cette conversation."),
     "blocked": ("This person does not take messages from you.", "Cette personne n'accepte pas vos messages."),
     "username_taken": ("This user name is in use.", "Ce nom d'utilisateur est déjà pris."),
     "email_taken": ("This e-mail address is in use.", "Cette adresse électronique est déjà utilisée."),
@@ -45,12 +45,16 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "too_many": ("There are as many of these as there may be.", "Il y en a déjà autant qu'il peut y en avoir."),
     "name_taken": ("A public room of this name exists.", "Un salon public porte déjà ce nom."),
-    "room_full": ("The room is full.", "Le salon est complet."),
+    "room_full": ("There is no room for more people here.", "Il n'y a plus de place ici."),
     "client_id_reused": (
         "This was already used for another message.",
         "Cela a déjà servi pour un autre message.",
     ),
-    "last_owner": ("A room needs an owner.", "Un salon doit avoir un propriétaire."),
+    "object_exists": (
+        "The server has other bytes under this object's id.",
+        "Le serveur a d'autres octets sous l'identifiant de cet objet.",
+    ),
+    "last_owner": ("A room or group needs an owner.", "Un salon ou un groupe doit avoir un propriétaire."),
     "gone": ("This was deleted for good.", "Cela a été supprimé définitivement."),
     "setup_done": ("There is an administrator already.", "Il y a déjà un administrateur."),
     "rate_limited": ("Too fast; wait before trying again.", "Trop vite ; patientez avant de réessayer."),
@@ -101,10 +105,18 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Ce profil a été écrit par un Aparté plus récent ; mettez celui-ci à jour.",
     ),
     "bad_target": (
-        "A target is '#room' (with quotes in most shells), @user, or @me for your own notes.",
-        "Une destination s'écrit '#salon' (souvent entre apostrophes), @nom, ou @me pour vos propres notes.",
+        "A target is '#room' (with quotes in most shells), @user, or @me for your own notes; +name is a group.",
+        "Une destination s'écrit '#salon' (souvent entre apostrophes), @nom, @me pour vos notes, +nom pour un groupe.",
     ),
     "no_such_room": ("There is no room of this name.", "Aucun salon ne porte ce nom."),
+    "no_such_group": (
+        "None of your groups has this name here; 'aparte groups' lists them.",
+        "Aucun de vos groupes ne porte ce nom ici ; « aparte groups » les énumère.",
+    ),
+    "ambiguous_group": (
+        "Several of your groups have this name; give the id instead",
+        "Plusieurs de vos groupes portent ce nom ; donnez l'identifiant à la place",
+    ),
     "no_such_member": ("There is nobody of this name.", "Personne ne porte ce nom."),
     "bad_message_id": ("This is not the id of a message.", "Ceci n'est pas l'identifiant d'un message."),
     "already_listening": ("This program is listening already.", "Ce programme écoute déjà."),
@@ -236,6 +248,43 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The key of this message is not here yet.",
         "La clé de ce message n'est pas encore arrivée.",
     ),
+    "passed_on": ("Passed on by another member.", "Transmis par un autre membre."),
+    "bad_statement": (
+        "A change of the members is wrongly signed, or its author may not make it; it was not taken.",
+        "Un changement des membres est mal signé, ou son auteur n'en a pas le droit ; il n'a pas été pris.",
+    ),
+    "membership_forked": (
+        "The server tells two stories of who is in this group; nothing is sent there any more. Make a new group.",
+        "Le serveur raconte deux histoires des membres de ce groupe ; plus rien n'y est envoyé. Créez-en un autre.",
+    ),
+    "stale_membership": (
+        "The members have changed meanwhile; try again.",
+        "Les membres ont changé entre-temps ; réessayez.",
+    ),
+    "chain_too_old": (
+        "Somebody who could read here is out; try again, under a new key.",
+        "Quelqu'un qui pouvait lire ici n'en est plus ; réessayez, sous une nouvelle clé.",
+    ),
+    "invite_over": (
+        "This invite link is closed, used up or expired; ask for another.",
+        "Ce lien d'invitation est fermé, épuisé ou expiré ; demandez-en un autre.",
+    ),
+    "banned": (
+        "This person is banned here; lift that first with 'aparte unban'.",
+        "Cette personne est bannie d'ici ; levez d'abord le bannissement avec « aparte unban ».",
+    ),
+    "peer_is_there": (
+        "The owner's account is in use, so the owner stays.",
+        "Le compte du propriétaire est actif ; il reste donc propriétaire.",
+    ),
+    "needs_new_group": (
+        "Nobody is left who may change this group; make a new one with 'aparte new group'.",
+        "Il ne reste personne pour modifier ce groupe ; créez-en un autre avec « aparte new group ».",
+    ),
+    "bad_invite": (
+        "This is not an invite link, or it does not lead to the group that it names. Nothing was joined.",
+        "Ce n'est pas un lien d'invitation, ou il ne mène pas au groupe qu'il nomme. Rien n'a été rejoint.",
+    ),
     "bad_offer": (
         "This is not an offer to link, or not the one that the new device shows.",
         "Ce n'est pas une demande de liaison, ou pas celle que montre le nouvel appareil.",
@@ -262,6 +311,13 @@ QUEUED = (
 )
 
 
+DETAILED = frozenset(
+    {"invalid", "bad_target", "no_such_room", "no_such_group", "ambiguous_group", "no_such_member", "unreachable"}
+    | {"peer_without_keys"}
+)
+"""Codes whose detail is for people too: what they have typed, or whom it is about."""
+
+
 def language_of(environ: Mapping[str, str]) -> Tongue:
     """Read the language off LC_ALL, LC_MESSAGES or LANG; English if none says French."""
     chosen = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
@@ -274,6 +330,6 @@ def describe(error: ClientError, tongue: Tongue = "en") -> str:
     if error.data.get("queued"):
         return QUEUED[place]
     sentence = ERRORS.get(error.code, ERRORS["unexpected_answer"])[place]
-    if error.detail and error.code in {"invalid", "bad_target", "no_such_room", "no_such_member", "unreachable"}:
+    if error.detail and error.code in DETAILED:
         return f"{sentence.rstrip('.')} ({error.detail})."
     return sentence

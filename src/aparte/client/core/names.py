@@ -1,4 +1,4 @@
-"""Names that people type: `#room`, `@user`, `@me`, or a conversation's id."""
+"""Names that people type: `+group`, `#room`, `@user`, `@me`, or a conversation's id."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -11,6 +11,13 @@ from aparte.wire.ids import ConversationId
 @dataclass(frozen=True, slots=True)
 class RoomTarget:
     """A room by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTarget:
+    """A group by its name, which only its members know."""
 
     name: str
 
@@ -34,7 +41,7 @@ class SelfTarget:
     """One's notes to oneself."""
 
 
-Target = RoomTarget | PersonTarget | SelfTarget | IdTarget
+Target = RoomTarget | GroupTarget | PersonTarget | SelfTarget | IdTarget
 OWN_NOTES = "@me"
 
 
@@ -42,6 +49,8 @@ def parse_target(text: str) -> Target:
     """Read a target. Raises ClientError `bad_target`."""
     if text.startswith("#") and text[1:].strip():
         return RoomTarget(text[1:].strip())
+    if text.startswith("+") and text[1:].strip():
+        return _group(text[1:].strip())
     if text == OWN_NOTES:
         return SelfTarget()
     if text.startswith("@") and text[1:].strip():
@@ -50,6 +59,19 @@ def parse_target(text: str) -> Target:
         return IdTarget(ConversationId(UUID(text)))
     except ValueError:
         raise ClientError("bad_target", text) from None
+
+
+def _group(name: str) -> GroupTarget | IdTarget:
+    """Read what stands after the plus: a name, or the id of a group whose name is not known."""
+    try:
+        return IdTarget(ConversationId(UUID(name)))
+    except ValueError:
+        return GroupTarget(name)
+
+
+def group_title(name: str, conversation: ConversationId) -> str:
+    """Write how a group is called: `+name`, or by its id while its name is not known."""
+    return f"+{name or conversation}"
 
 
 def name_key(name: str) -> str:

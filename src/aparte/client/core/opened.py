@@ -36,7 +36,7 @@ def body_of_content(content: Content) -> Any:
     """Give what the log keeps of a content, the same for both kinds of conversations."""
     match content:
         case Text():
-            return MessageContent(content.text, content.format)
+            return MessageContent(content.text, content.format, _beside(content))
         case Deletion():
             return kinds.Switch(on=content.on)
         case Reaction():
@@ -45,3 +45,13 @@ def body_of_content(content: Content) -> Any:
             return Pinned(content.on)
         case Settings():
             return Agreed(content.ttl)
+
+
+def _beside(content: Text) -> dict[str, Any]:
+    """Give what a message says beside its words, in the form that the log keeps: hash and ids as hexadecimal."""
+    said: dict[str, Any] = {}
+    if content.reply is not None:
+        said["reply"] = content.reply.hex()
+    if content.mentions:
+        said["mentions"] = [account.hex() for account in content.mentions]
+    return said
