@@ -97,7 +97,7 @@ def test_words_follow_the_environment() -> None:
     assert language_of({"LANG": "fr_FR.UTF-8"}) == "fr"
     assert language_of({"LANG": "fr_FR.UTF-8", "LC_ALL": "C"}) == "en"
     assert language_of({}) == "en"
-    assert describe(ClientError("not_member"), "fr") == "Vous n'êtes pas dans ce salon."
+    assert describe(ClientError("not_member"), "fr") == "Vous n'êtes pas dans cette conversation."
 
 
 @pytest.mark.parametrize("code", ["bad_credentials", "refresh_reused", "unauthenticated", "not_signed_in"])

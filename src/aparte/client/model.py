@@ -9,11 +9,13 @@ from uuid import UUID
 
 import msgspec
 
-from aparte.client.core.names import OWN_NOTES
+from aparte.client.core.events import Deed, Happened, Policy
+from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox import OutboxRow
-from aparte.wire import conversations
+from aparte.wire import conversations, kinds
 from aparte.wire import messages as wire
+from aparte.wire.content import Role
 from aparte.wire.conversations import Conversation
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
 
@@ -21,11 +23,35 @@ NO_REACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """What somebody did instead of saying something: `tell` words it."""
+
+    deed: Deed
+    subjects: tuple[str, ...] = ()
+    """To whom: user names."""
+    role: Role | None = None
+    policy: tuple[Policy, ...] = ()
+    """What holds in the group from here on."""
+    text: str | None = None
+    """Its new name or topic."""
+    ttl: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """The message that a message answers, as far as it is here."""
+
+    id: EntryId
+    sender: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message as it is now. `text` is None when it was deleted, or when its kind needs a newer Aparté."""
 
     conversation: str
-    """`#name` of the room, `@name` of the person, `@me` for one's own notes."""
+    """`+name` of the group, `#name` of the room, `@name` of the person, `@me` for one's own notes."""
     conversation_id: ConversationId
     seq: int
     id: EntryId
@@ -43,6 +69,14 @@ class Message:
     """Why an encrypted message cannot be shown, when `kind` is `waiting` or `refused`."""
     reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Who has reacted with what, in encrypted conversations."""
+    reply: Quoted | None = None
+    """What it answers, in encrypted conversations."""
+    mentions: tuple[str, ...] = ()
+    is_pinned: bool = False
+    passed_by: str | None = None
+    """Who has passed it on and vouches for it, as long as nothing from its own device proves it."""
+    event: Event | None = None
+    """What happened, if this is no message but something that somebody did; then there is no `text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +96,44 @@ class Room:
 
     @property
     def title(self) -> str:
-        """How the room is written: `#name`."""
-        return f"#{self.name}"
+        """How it is written: `#name` of a room, `+name` of a group."""
+        return group_title(self.name, self.id) if self.kind == "group" else f"#{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in a room."""
+    """Somebody in a room or group. In a group who is in it, and as what, follows from what members have signed."""
 
     id: AccountId
     username: str
     display_name: str
     role: str
-    joined_at: datetime
+    joined_at: datetime | None
+    """None in a group whose log does not reach back so far."""
+    is_verified: bool | None = None
+    """Whether one has compared numbers with them; None in a room, where no keys are at stake."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteLink:
+    """A link by which people join a group; `link` is None if it was made on another device."""
+
+    id: str
+    link: str | None = field(repr=False)
+    role: str
+    expires_at: datetime | None
+    uses: int | None
+    """How often it may be used; None: any number of times."""
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """Somebody who is not admitted any more."""
+
+    username: str
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +162,11 @@ class Credentials:
 
 
 def title_of(row: ConversationRow, names: Mapping[AccountId, str]) -> str:
-    """Give how a conversation is written: `#name`, `@name`, or `@me`."""
+    """Give how a conversation is written: `+name`, `#name`, `@name`, or `@me`."""
     if row.kind == "self":
         return OWN_NOTES
+    if row.kind == "group":
+        return group_title(row.name, row.conversation)
     if row.peer is not None:
         return f"@{names.get(row.peer, row.peer)}"
     return f"#{row.name}"
@@ -142,6 +203,25 @@ def rendered(
         deleted_at=message.deleted_at,
         code=code,
         reactions=reactions,
+    )
+
+
+def event_message(item: Happened, row: ConversationRow, title: str, names: Mapping[AccountId, str]) -> Message:
+    """Put names to something that happened."""
+    entry = item.entry
+    subjects = tuple(names.get(account, str(account)) for account in item.subjects)
+    return Message(
+        conversation=title,
+        conversation_id=row.conversation,
+        seq=entry.seq,
+        id=entry.id,
+        sender=names.get(item.actor, str(item.actor)),
+        sender_id=item.actor,
+        device=entry.device,
+        kind=kinds.name_of(entry.kind),
+        text=None,
+        at=entry.at,
+        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl),
     )
 
 

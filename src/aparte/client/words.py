@@ -114,8 +114,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Aucun de vos groupes ne porte ce nom ici ; « aparte groups » les énumère.",
     ),
     "ambiguous_group": (
-        "Several of your groups have this name; give the id instead",
-        "Plusieurs de vos groupes portent ce nom ; donnez l'identifiant à la place",
+        "Several of your groups have this name; give the id instead.",
+        "Plusieurs de vos groupes portent ce nom ; donnez l'identifiant à la place.",
     ),
     "no_such_member": ("There is nobody of this name.", "Personne ne porte ce nom."),
     "bad_message_id": ("This is not the id of a message.", "Ceci n'est pas l'identifiant d'un message."),
