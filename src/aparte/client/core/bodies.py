@@ -17,7 +17,9 @@ def body_of(entry: Entry) -> Any:
     if entry.body is None or entry.kind not in kinds.KINDS:
         return entry.body
     try:
-        return msgspec.convert(entry.body, opened.BODIES.get(entry.kind) or kinds.KINDS[entry.kind].body)
+        return msgspec.convert(
+            entry.body, opened.BODIES.get(entry.kind) or kinds.KINDS[entry.kind].body, from_attributes=True
+        )
     except msgspec.ValidationError:
         return None
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from aparte.e2ee import content as contents
 from aparte.e2ee.content import Content, Deletion, Pin, Reaction, Settings, Text
 from aparte.wire import kinds
-from aparte.wire.content import MessageContent
+from aparte.wire.content import MessageContent, Profile
 
 
 class Reacted(msgspec.Struct, frozen=True):
@@ -28,7 +29,19 @@ class Agreed(msgspec.Struct, frozen=True):
     ttl: tuple[str, int] | None = None
 
 
-BODIES: dict[int, type[Any]] = {kinds.REACTION: Reacted, kinds.PIN: Pinned, kinds.SETTINGS: Agreed}
+class Described(Profile, frozen=True, omit_defaults=True):
+    """What a group says of itself: what a room says, and more."""
+
+    welcome: str = ""
+    rules: str = ""
+
+
+BODIES: dict[int, type[Any]] = {
+    kinds.REACTION: Reacted,
+    kinds.PIN: Pinned,
+    kinds.PROFILE: Described,
+    kinds.SETTINGS: Agreed,
+}
 """In place of the registry's bodies, which a server could not read."""
 
 
@@ -43,6 +56,8 @@ def body_of_content(content: Content) -> Any:
             return Reacted(content.emoji, content.on)
         case Pin():
             return Pinned(content.on)
+        case contents.Profile():
+            return Described(content.name, content.topic, content.description, content.welcome, content.rules)
         case Settings():
             return Agreed(content.ttl)
 
