@@ -8,16 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aparte.e2ee import canonical, content
-from aparte.e2ee.content import Content, Deletion, Pin, Reaction, Settings, Text
+from aparte.e2ee.content import Content, Deletion, Pin, Profile, Reaction, Settings, Text
 from aparte.e2ee.errors import BadContent, NeedsNewer
 
 pack = msgspec.msgpack.encode
-KINDS = {Text: 1, Deletion: 3, Reaction: 4, Pin: 5, Settings: 7}
+KINDS = {Text: 1, Deletion: 3, Reaction: 4, Pin: 5, Profile: 6, Settings: 7}
 
 times = st.integers(0, 2**53 - 1)
 hashes = st.binary(min_size=32, max_size=32)
 after = st.none() | st.tuples(st.integers(1, 2**53 - 1), hashes)
 words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=50).filter(str.strip)
+texts = st.just("") | words
 ttls = st.none() | st.tuples(st.sampled_from(["sending", "reading"]), st.integers(1, content.TTL_MAX))
 contents: st.SearchStrategy[Any] = st.one_of(
     st.builds(
@@ -29,6 +30,7 @@ contents: st.SearchStrategy[Any] = st.one_of(
     st.builds(Deletion, at=times, after=after, on=st.just(False), key=hashes),
     st.builds(Reaction, at=times, after=after, emoji=words.filter(lambda text: len(text) <= 20), on=st.booleans()),
     st.builds(Pin, at=times, after=after, on=st.booleans()),
+    st.builds(Profile, at=times, after=after, name=words, topic=texts, description=texts, welcome=texts, rules=texts),
     st.builds(Settings, at=times, after=after, ttl=ttls),
 )  # fmt: skip
 free = st.recursive(
@@ -85,6 +87,14 @@ def test_what_is_read_has_one_form(said: Content, data: st.DataObject) -> None:
         (Settings(at=0, ttl=("sending", content.TTL_MAX)), Settings(at=0, ttl=("sending", content.TTL_MAX + 1))),
         (Reaction(at=0, emoji="x" * 20, on=True), Reaction(at=0, emoji="x" * 21, on=True)),
         (Reaction(at=0, emoji="x", on=True), Reaction(at=0, emoji=" ", on=True)),
+        (Profile(at=0, name="x" * 100), Profile(at=0, name="x" * 101)),
+        (Profile(at=0, name="x"), Profile(at=0, name="")),
+        (Profile(at=0, name=" x"), Profile(at=0, name=" \n\u3000")),
+        (Profile(at=0, name="x", topic="x" * 500), Profile(at=0, name="x", topic="x" * 501)),
+        (Profile(at=0, name="x", description="x" * 2_000), Profile(at=0, name="x", description="x" * 2_001)),
+        (Profile(at=0, name="x", welcome="x" * 2_000), Profile(at=0, name="x", welcome="x" * 2_001)),
+        (Profile(at=0, name="x", rules="x" * 4_000), Profile(at=0, name="x", rules="x" * 4_001)),
+        (Profile(at=0, name="x"), Profile(at=-1, name="x")),
         (Deletion(at=0, on=True), Deletion(at=0, on=False)),
         (Deletion(at=0, on=False, key=bytes(32)), Deletion(at=0, on=True, key=bytes(32))),
     ],
@@ -124,6 +134,19 @@ def test_a_message_with_files_is_not_shown_without_them() -> None:
         with pytest.raises(NeedsNewer):
             content.decode(kind, pack({"v": 1, "at": 0, "text": "look", "files": []}))
     assert content.decode(5, pack({"v": 1, "at": 0, "on": True, "files": []})) == Pin(at=0, on=True)
+
+
+def test_a_whole_profile_fits_an_entry() -> None:
+    full = Profile(
+        at=2**53 - 1, after=(2**53 - 1, bytes(32)), name="👋" * 100, topic="👋" * 500, description="👋" * 2_000,
+        welcome="👋" * 2_000, rules="👋" * 4_000,
+    )  # fmt: skip
+    assert content.decode(6, content.encode(full)) == full
+
+
+def test_a_profile_with_a_picture_is_shown_without_it() -> None:
+    fields = {"v": 1, "at": 0, "name": "Chess", "picture": {"object": bytes(16)}}
+    assert content.decode(6, pack(fields)) == Profile(at=0, name="Chess")
 
 
 def test_a_later_version_is_told_from_nonsense() -> None:

@@ -7,5 +7,5 @@ first:
     errors  primitives  state  protobuf  xeddsa  keys  devices  bundle  messages  kdf_chain
     handshake  prekeys  spqr  ratchet  session  group  fingerprint
     canonical  entry  content  device_list  roster  invite  statement  members  membership_table  membership
-    payload  container  grant  linking
+    container  grant  signed_items  payload  linking
 """

@@ -15,6 +15,11 @@ from aparte.e2ee.errors import BadContent, NeedsNewer
 
 TEXT_MAX = 4_000
 EMOJI_MAX = 20
+NAME_MAX = 100
+TOPIC_MAX = 500
+DESCRIPTION_MAX = 2_000
+WELCOME_MAX = 2_000
+RULES_MAX = 4_000
 MENTIONS_MAX = 100
 TTL_MAX = 10 * 366 * 86_400
 """Ten years, in seconds."""
@@ -82,15 +87,38 @@ class Pin(_Content, frozen=True, kw_only=True):
     on: bool
 
 
+class Profile(_Content, frozen=True, kw_only=True):
+    """Kind 6: what a group is called and what it is about; it stands for all that an earlier one said."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
+    topic: Annotated[str, Meta(max_length=TOPIC_MAX)] = ""
+    description: Annotated[str, Meta(max_length=DESCRIPTION_MAX)] = ""
+    welcome: Annotated[str, Meta(max_length=WELCOME_MAX)] = ""
+    """What somebody new is shown first."""
+    rules: Annotated[str, Meta(max_length=RULES_MAX)] = ""
+
+    def check(self) -> None:
+        """BadContent if the name is blank."""
+        _check_not_blank(self.name)
+
+
 class Settings(_Content, frozen=True, kw_only=True):
     """Kind 7: the settings of a conversation; without `ttl` messages stay."""
 
     ttl: Ttl | None = None
 
 
-Content = Text | Deletion | Reaction | Pin | Settings
+Content = Text | Deletion | Reaction | Pin | Profile | Settings
 
-_RECORDS: dict[int, type[Content]] = {1: Text, 2: Text, 3: Deletion, 4: Reaction, 5: Pin, 7: Settings}
+_RECORDS: dict[int, type[Content]] = {
+    1: Text,
+    2: Text,
+    3: Deletion,
+    4: Reaction,
+    5: Pin,
+    6: Profile,
+    7: Settings,
+}
 
 
 def encode(content: Content) -> bytes:

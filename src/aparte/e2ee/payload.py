@@ -1,18 +1,18 @@
 """Payloads: the plaintexts of pairwise sessions, told apart by their first byte.
 
-They carry the content keys of entries, ask for keys, tell one's own devices what is new about the account, and pass
-signed lists on. A first byte that we do not know is no error: a later version may send it. Source:
-docs/protocol/e2ee.md, 3.2.
+They carry the content keys of entries and the chains of groups, ask for keys, tell one's own devices what is new about
+the account, and pass history, signed lists and statements on. A first byte that we do not know is no error: a later
+version may send it. Source: docs/protocol/e2ee.md, 3.2.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from msgspec import Meta
 
-from aparte.e2ee import canonical
-from aparte.e2ee.content import Hash
+from aparte.e2ee import canonical, grant, group, signed_items, statement
+from aparte.e2ee.content import Hash, Id
 from aparte.e2ee.device_list import Signed
 from aparte.e2ee.entry import KEY_BYTES, ZERO_HASH
 from aparte.e2ee.errors import InvalidMessage
@@ -21,15 +21,15 @@ from aparte.e2ee.state import Key, State
 
 KEYS_MAX = 100
 REQUESTS_MAX = 100
-LISTS_MAX = 100
+TRIPLES_MAX = 50
+"""Entries that are passed on within the payload; more go in an object."""
 PINS_MAX = 10_000
 
 _HASH_BYTES = len(ZERO_HASH)
-_SIGNATURE_BYTES = 64
-_LIST_BYTES_MIN = 108
-_ITEM_BYTES_MAX = 0xFFFF
-_LIST, _LIST_OF_A_ROTATION = 1, 2
+_ID_BYTES = 16
 
+Triples = Annotated[bytes, Meta(min_length=grant.TRIPLE_BYTES, max_length=TRIPLES_MAX * grant.TRIPLE_BYTES)]
+M = TypeVar("M", bound=canonical.Map)
 PublicKeyBytes = Annotated[bytes, Meta(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES)]
 
 
@@ -57,6 +57,15 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """02: the sender's chain of a group, from its next message on."""
+
+    conversation: bytes
+    distribution: bytes = field(repr=False)
+    """A sender-key distribution message whose distribution id is the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRequest:
     """03: the hashes of entries whose keys are asked for, 1 to 100."""
 
@@ -70,14 +79,36 @@ class AccountState(canonical.Map, frozen=True, kw_only=True):
     pins: Annotated[tuple[PinnedAccount, ...], Meta(max_length=PINS_MAX)] = ()
 
 
+class PassedOn(canonical.Map, frozen=True, kw_only=True):
+    """06: entries of a group with their keys, here (`triples`) or in an object that `key` opens."""
+
+    conversation: Id
+    triples: (
+        Annotated[bytes, Meta(min_length=grant.TRIPLE_BYTES, max_length=TRIPLES_MAX * grant.TRIPLE_BYTES)] | None
+    ) = None
+    object: Id | None = None
+    key: Key | None = None
+    sha256: Hash | None = None
+    """Of the object's bytes."""
+
+    def check(self) -> None:
+        """InvalidMessage unless there are sound triples, or all that an object needs."""
+        parts = (self.object, self.key, self.sha256)
+        if self.triples is not None and parts == (None, None, None):
+            grant.unpack(self.triples)
+        elif self.triples is not None or None in parts:
+            raise InvalidMessage
+
+
 @dataclass(frozen=True, slots=True)
 class SignedLists:
-    """07: device lists as they were signed, 1 to 100."""
+    """07: device lists and membership statements as they were signed, 1 to 100 together."""
 
     lists: tuple[Signed, ...]
+    statements: tuple[statement.Signed, ...] = ()
 
 
-Payload = Nothing | Keys | KeyRequest | AccountState | SignedLists
+Payload = Nothing | Keys | Chain | KeyRequest | AccountState | PassedOn | SignedLists
 
 
 def encode(payload: Payload) -> bytes:
@@ -99,15 +130,20 @@ def decode(data: bytes) -> Payload | None:
 def _encode(payload: Payload) -> bytes:
     match payload:
         case Nothing():
-            return b"\x00"
+            data = b"\x00"
         case Keys(pairs):
-            return b"\x01" + b"".join(key + digest for key, digest in pairs)
+            data = b"\x01" + b"".join(key + digest for key, digest in pairs)
+        case Chain(conversation, distribution):
+            data = b"\x02" + conversation + distribution
         case KeyRequest(hashes):
-            return b"\x03" + b"".join(hashes)
+            data = b"\x03" + b"".join(hashes)
         case AccountState():
-            return b"\x05" + canonical.encode(payload)
-        case SignedLists(lists):
-            return b"\x07" + b"".join(_write_list(signed) for signed in lists)
+            data = b"\x05" + canonical.encode(payload)
+        case PassedOn():
+            data = b"\x06" + canonical.encode(payload)
+        case SignedLists(lists, statements):
+            data = b"\x07" + signed_items.write(lists, statements)
+    return data
 
 
 def _read_nothing(data: bytes) -> Nothing:
@@ -121,13 +157,31 @@ def _read_keys(data: bytes) -> Keys:
     return Keys(tuple((pair[:KEY_BYTES], pair[KEY_BYTES:]) for pair in pairs))
 
 
+def _read_chain(data: bytes) -> Chain:
+    conversation, distribution = data[:_ID_BYTES], data[_ID_BYTES:]
+    if group.Distribution.deserialize(distribution).distribution_id != conversation:
+        raise InvalidMessage
+    return Chain(conversation, distribution)
+
+
 def _read_request(data: bytes) -> KeyRequest:
     return KeyRequest(_split(data, _HASH_BYTES, REQUESTS_MAX))
 
 
 def _read_account_state(data: bytes) -> AccountState | None:
+    return _read_map(data, AccountState)
+
+
+def _read_passed_on(data: bytes) -> PassedOn | None:
+    found = _read_map(data, PassedOn)
+    if found is not None:
+        found.check()
+    return found
+
+
+def _read_map(data: bytes, record: type[M]) -> M | None:
     try:
-        return canonical.decode(data, AccountState)
+        return canonical.decode(data, record)
     except canonical.Newer:
         return None
     except canonical.Malformed as error:
@@ -135,37 +189,7 @@ def _read_account_state(data: bytes) -> AccountState | None:
 
 
 def _read_lists(data: bytes) -> SignedLists:
-    """Items: kind || length in 2 bytes || that many bytes; kinds that we do not know are passed over."""
-    lists: list[Signed] = []
-    items = 0
-    while data:
-        length = int.from_bytes(data[1:3], "big")
-        item, rest = data[3 : 3 + length], data[3 + length :]
-        items += 1
-        if len(data) < 3 + length or items > LISTS_MAX:
-            raise InvalidMessage
-        if data[0] in (_LIST, _LIST_OF_A_ROTATION):
-            lists.append(_read_list(item, 1 if data[0] == _LIST else 2))
-        data = rest
-    if not items:
-        raise InvalidMessage
-    return SignedLists(tuple(lists))
-
-
-def _read_list(item: bytes, signatures: int) -> Signed:
-    end = len(item) - signatures * _SIGNATURE_BYTES
-    if end < _LIST_BYTES_MIN:
-        raise InvalidMessage
-    first, second = item[end : end + _SIGNATURE_BYTES], item[end + _SIGNATURE_BYTES :]
-    return Signed(item[:end], first, second or None)
-
-
-def _write_list(signed: Signed) -> bytes:
-    item = signed.list + signed.signature + (signed.previous_signature or b"")
-    kind = _LIST if signed.previous_signature is None else _LIST_OF_A_ROTATION
-    if len(item) > _ITEM_BYTES_MAX:
-        raise InvalidMessage
-    return bytes([kind]) + len(item).to_bytes(2, "big") + item
+    return SignedLists(*signed_items.read(data))
 
 
 def _split(data: bytes, size: int, most: int) -> tuple[bytes, ...]:
@@ -177,7 +201,9 @@ def _split(data: bytes, size: int, most: int) -> tuple[bytes, ...]:
 _READERS: dict[int, Callable[[bytes], Payload | None]] = {
     0: _read_nothing,
     1: _read_keys,
+    2: _read_chain,
     3: _read_request,
     5: _read_account_state,
+    6: _read_passed_on,
     7: _read_lists,
 }
