@@ -40,6 +40,8 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   Writes a batch of messages in two statements, lock first: one outcome each (migration 0003 says what they mean).
 -- FUNCTION send_v2(p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[], p_content jsonb[], p_kind smallint[], p_sealed bytea[], p_epoch bigint[], p_roster bytea[], p_counter bigint[], p_prev bytea[], p_hash bytea[], p_peer uuid[], p_covered boolean[], p_envelopes bytea[], p_target_seq bigint[], p_target_id uuid[], p_target bytea[], p_tag bytea[], p_on boolean[], p_wait boolean) RETURNS TABLE(o_outcome smallint, o_id uuid, o_seq bigint, o_ordinal bigint, o_known bigint, o_known_hash bytea)
 --   The same for readable messages and sealed entries (migration 0008); send_v1 stays for servers of before.
+-- FUNCTION send_v3(p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[], p_content jsonb[], p_kind smallint[], p_sealed bytea[], p_epoch bigint[], p_roster bytea[], p_counter bigint[], p_prev bytea[], p_hash bytea[], p_peer uuid[], p_uncovered smallint[], p_envelopes bytea[], p_target_seq bigint[], p_target_id uuid[], p_target bytea[], p_tag bytea[], p_on boolean[], p_group_key bytea[], p_chain bigint[], p_commits text[], p_wait boolean) RETURNS TABLE(o_outcome smallint, o_id uuid, o_seq bigint, o_ordinal bigint, o_known bigint, o_known_hash bytea, o_commits boolean)
+--   The same also for groups: group keys, chains, and the distributions they commit (migration 0013); send_v2 stays too.
 -- FUNCTION raise_epochs_v1(p_conversation uuid[], p_roster bytea[], p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
 --   Begins the next epoch of many conversations, with an entry in each; SQLSTATE AP001 as append_v1.
 -- FUNCTION raise_epochs_v2(p_conversation uuid[], p_roster bytea[], p_changed bytea, p_added bytea, p_has_removed boolean, p_kind smallint, p_account uuid, p_device uuid, p_body jsonb) RETURNS TABLE(o_conversation uuid, o_id uuid, o_seq bigint, o_epoch bigint)
@@ -48,6 +50,10 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 --   Appends membership statements, the last of which begins the next epoch; SQLSTATE AP001 as append_v1.
 -- FUNCTION erase_envelopes_v1(p_conversation uuid[], p_after bigint[], p_up_to bigint[]) RETURNS bigint
 --   Erases the envelopes of ranges that nobody waits for any more; gives how many sets went.
+-- FUNCTION forget_distributions_v1(p_conversation uuid[], p_device uuid[], p_up_to bigint[]) RETURNS bigint
+--   Forgets the distributions that their devices have acknowledged; gives how many went.
+-- FUNCTION erase_group_keys_v1(p_conversation uuid[], p_dormant interval) RETURNS bigint
+--   Erases the group keys that every device has, and distributions for devices that cannot read any more.
 -- FUNCTION append_v1(p_conversation uuid, p_kind smallint, p_account uuid, p_device uuid, p_client_message uuid, p_target_seq bigint, p_target uuid, p_body jsonb) RETURNS TABLE(o_id uuid, o_seq bigint)
 --   Gives the next position to an entry of another kind; SQLSTATE AP001 when the clock is a day behind the log.
 -- FUNCTION refuse_change() RETURNS trigger
@@ -59,6 +65,8 @@ CREATE TYPE receipt_kind AS ENUM ('delivered', 'read');
 
 GRANT EXECUTE ON FUNCTION append_v1(uuid,smallint,uuid,uuid,uuid,bigint,uuid,jsonb) TO aparte_service;
 GRANT EXECUTE ON FUNCTION erase_envelopes_v1(uuid[],bigint[],bigint[]) TO aparte_service;
+GRANT EXECUTE ON FUNCTION erase_group_keys_v1(uuid[],interval) TO aparte_service;
+GRANT EXECUTE ON FUNCTION forget_distributions_v1(uuid[],uuid[],bigint[]) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_after(uuid,bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(bigint) TO aparte_service;
 GRANT EXECUTE ON FUNCTION id_at(timestamp with time zone) TO aparte_service;
@@ -67,6 +75,7 @@ GRANT EXECUTE ON FUNCTION append_statements_v1(uuid,uuid[],uuid[],jsonb[],bigint
 GRANT EXECUTE ON FUNCTION raise_epochs_v1(uuid[],bytea[],smallint,uuid,uuid,jsonb) TO aparte_service;
 GRANT EXECUTE ON FUNCTION raise_epochs_v2(uuid[],bytea[],bytea,bytea,boolean,smallint,uuid,uuid,jsonb) TO aparte_service;
 GRANT EXECUTE ON FUNCTION send_v2(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],smallint[],bytea[],bigint[],bytea[],bigint[],bytea[],bytea[],uuid[],boolean[],bytea[],bigint[],uuid[],bytea[],bytea[],boolean[],boolean) TO aparte_service;
+GRANT EXECUTE ON FUNCTION send_v3(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],smallint[],bytea[],bigint[],bytea[],bigint[],bytea[],bytea[],uuid[],smallint[],bytea[],bigint[],uuid[],bytea[],bytea[],boolean[],bytea[],bigint[],text[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION send_v1(uuid[],uuid[],uuid[],uuid[],bigint[],jsonb[],boolean) TO aparte_service;
 GRANT EXECUTE ON FUNCTION touch_updated_at() TO aparte_service;
 
@@ -632,17 +641,55 @@ CREATE INDEX entries_target_idx ON entries USING btree (conversation_id, target_
 CREATE INDEX entries_xid_idx ON entries USING brin (xid) WITH (pages_per_range='32', autosummarize='on');
 GRANT INSERT, SELECT, UPDATE ON entries TO aparte_service;
 
--- The envelopes of one sealed entry, until every device has acknowledged it; 60 days at most. Owned by the slice
--- messages.
+-- The keys of one sealed entry on their way, until every device has acknowledged it; 60 days at most: envelopes, or in a
+-- group one for all. Owned by the slice messages.
 CREATE TABLE message_key_sets (
   conversation_id uuid NOT NULL,  -- Where.
   seq bigint NOT NULL,  -- Position of the entry.
   id uuid NOT NULL,  -- Its id, for its age.
-  envelopes bytea NOT NULL,  -- count u8 || device 16 × n || (type u8 || length be16 || body) × n; each device is given its own.
-  CONSTRAINT message_key_sets_pkey PRIMARY KEY (conversation_id, seq)
+  envelopes bytea,  -- count u8 || device 16 × n || (type u8 || length be16 || body) × n; each device is given its own.
+  group_key bytea,  -- The sender-key message that holds the entry's key; every device is given it.
+  CONSTRAINT message_key_sets_pkey PRIMARY KEY (conversation_id, seq),
+  CONSTRAINT message_key_sets_one_check CHECK ((num_nonnulls(envelopes, group_key) = 1))
 );
 CREATE INDEX message_key_sets_id_idx ON message_key_sets USING brin (id) WITH (pages_per_range='32', autosummarize='on');
 GRANT DELETE, INSERT, SELECT ON message_key_sets TO aparte_service;
+
+-- The sender-key chain that a device last used in a conversation. Owned by the slice messages.
+CREATE TABLE sender_chains (
+  conversation_id uuid NOT NULL,  -- Where.
+  device_id uuid NOT NULL,  -- Whose chain.
+  chain_id bigint NOT NULL,  -- Its number, made by the device.
+  complete bigint NOT NULL,  -- The newest epoch in which every device that could read had it.
+  has_pending boolean NOT NULL DEFAULT false,  -- Distributions came since: the next entry commits them.
+  CONSTRAINT sender_chains_pkey PRIMARY KEY (conversation_id, device_id),
+  CONSTRAINT sender_chains_chain_id_check CHECK (((chain_id >= 0) AND (chain_id <= 2147483647))),
+  CONSTRAINT sender_chains_complete_check CHECK ((complete > 0))
+) WITH (fillfactor=60);
+GRANT INSERT, SELECT, UPDATE ON sender_chains TO aparte_service;
+
+-- What one device needs to read another's chain, on its way there; 60 days at most. Owned by the slice messages.
+CREATE TABLE distributions (
+  conversation_id uuid NOT NULL,  -- Where.
+  sender_device_id uuid NOT NULL,  -- Whose chain.
+  chain_id bigint NOT NULL,  -- Which.
+  device_id uuid NOT NULL,  -- For whom.
+  id uuid NOT NULL,  -- Of the upload; of the entry once there is one.
+  epoch bigint NOT NULL,  -- In which the device was found to be listed.
+  type smallint NOT NULL,  -- 2 a pairwise message, 3 a first one, 0 empty.
+  body bytea NOT NULL,  -- The pairwise message.
+  seq bigint,  -- Position of the entry that committed it; without, it is pending and nobody is given it.
+  CONSTRAINT distributions_pkey PRIMARY KEY (conversation_id, sender_device_id, chain_id, device_id),
+  CONSTRAINT distributions_body_check CHECK ((length(body) <= 4096)),
+  CONSTRAINT distributions_chain_id_check CHECK (((chain_id >= 0) AND (chain_id <= 2147483647))),
+  CONSTRAINT distributions_empty_check CHECK (((type = 0) = (length(body) = 0))),
+  CONSTRAINT distributions_epoch_check CHECK ((epoch > 0)),
+  CONSTRAINT distributions_type_check CHECK ((type = ANY (ARRAY[0, 2, 3])))
+);
+CREATE INDEX distributions_id_idx ON distributions USING brin (id) WITH (pages_per_range='32', autosummarize='on');
+CREATE INDEX distributions_pending_idx ON distributions USING btree (id) WHERE (seq IS NULL);
+CREATE UNIQUE INDEX distributions_seq_key ON distributions USING btree (conversation_id, device_id, seq);
+GRANT DELETE, INSERT, SELECT, UPDATE ON distributions TO aparte_service;
 
 -- What was sent in the last 30 days, whatever became of it: a repeat is answered as before. Owned by the slice
 -- messages.

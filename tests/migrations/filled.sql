@@ -98,3 +98,12 @@ INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint) VALUES (1,
 INSERT INTO objects (conversation_id, object_id, account_id, blob_id, size, sha256)
   VALUES ('c0000000-0000-8000-8000-000000000002', gen_random_uuid(), 'a0000000-0000-4000-8000-000000000001',
           gen_random_uuid(), 1, sha256('1'));
+-- a chain of a device, what another device has of it and waits for, and the key of an entry for all who have it
+INSERT INTO sender_chains (conversation_id, device_id, chain_id, complete)
+  VALUES ('c0000000-0000-8000-8000-000000000002', 'd0000000-0000-4000-8000-000000000001', 7, 1);
+INSERT INTO distributions (conversation_id, sender_device_id, chain_id, device_id, id, epoch, type, body, seq)
+  SELECT 'c0000000-0000-8000-8000-000000000002', 'd0000000-0000-4000-8000-000000000001', chain,
+         'd0000000-0000-4000-8000-000000000002', id_now(now()), 1, 3, 'sealed', seq
+    FROM (VALUES (7, 3), (8, NULL)) AS v (chain, seq);
+INSERT INTO message_key_sets (conversation_id, seq, id, group_key)
+  VALUES ('c0000000-0000-8000-8000-000000000002', 3, id_now(now()), 'sealed');
