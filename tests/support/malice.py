@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import aiohttp
@@ -42,6 +42,7 @@ __all__ = ["Malice", "Refused", "Rule", "Seen", "malicious"]
 
 HOP_BY_HOP = {"host", "content-length", "connection", "transfer-encoding", "keep-alive", "upgrade"}
 BODY_BYTES = 64 * 1024 * 1024
+T = TypeVar("T")
 Change = Callable[[Rule, Any], Any]
 _server_frame = msgspec.msgpack.Decoder(FromServer).decode
 _client_frame = msgspec.msgpack.Decoder(FromClient).decode
@@ -58,6 +59,8 @@ class Malice:
     posted: list[tuple[DeviceId, NewPayloads]] = field(default_factory=list)
     signed: list[tuple[DeviceId, NewStatements]] = field(default_factory=list)
     given: list[tuple[DeviceId, Distributions]] = field(default_factory=list)
+    readable: list[tuple[DeviceId, bytes]] = field(default_factory=list)
+    """Messages that were not sealed, as they left a device."""
     _devices: dict[str, DeviceId] = field(default_factory=dict)
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
     _http: aiohttp.ClientSession | None = None
@@ -84,6 +87,13 @@ class Malice:
     def token_of(self, device: DeviceId) -> str:
         """The newest access token of a device."""
         return [token for token, known in self._devices.items() if known == device][-1]
+
+    async def ask(self, device: DeviceId, path: str, what: type[T]) -> T:
+        """What the honest server behind answers a device."""
+        assert self._http is not None
+        headers = {"Authorization": f"Bearer {self.token_of(device)}"}
+        async with self._http.get(f"{self.behind}/api/v1{path}", headers=headers) as answer:
+            return msgspec.json.decode(await answer.read(), type=what)
 
     # REST -------------------------------------------------------------------------------------------------------------
 
@@ -133,6 +143,8 @@ class Malice:
             return self._changed(body, wanted, lambda rule, value: rule.new_payloads(asker, value))
         if path == "/conversations/group":
             self.signed.append((asker, NewStatements(msgspec.json.decode(body, type=NewGroup).statements)))
+        elif path.startswith("/conversations/") and path.endswith("/messages"):
+            self.readable.append((asker, body))
         elif path.startswith("/conversations/") and path.endswith("/statements"):
             signed = msgspec.json.decode(body, type=NewStatements)
             self.signed.append((asker, signed))
