@@ -111,6 +111,7 @@ def _keys(s: Slices) -> list[Route]:
         Route("PUT", "/account/keys", door.put_first, first, 204, "unlisted", "write"),
         Route("POST", "/keys/lists", door.lists, limit="lookup"),
         Route("POST", "/keys/bundles", door.bundles, "not_found", limit="lookup"),
+        Route("POST", "/keys/bundles/many", door.bundles_of_many, limit="lookup"),
         Route("PUT", "/keys/prekeys", door.put_prekeys, renewed, limit="write"),
         Route("GET", "/keys/prekeys", door.stock, "keys_needed"),
         Route("POST", "/payloads", door.send, "not_found blocked too_many", 204, limit="write"),

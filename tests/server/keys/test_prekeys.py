@@ -17,12 +17,14 @@ from aparte.e2ee.keys import KemPublicKey, PublicKey
 from aparte.server.authentication.model import Gate
 from aparte.server.keys import actions
 from aparte.server.keys.http import Doors
+from aparte.server.keys.model import Question, Wanted
 from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
 from aparte.server.kit.limits import LIMITS, Limiter
 from aparte.wire import limits
 from aparte.wire.errors import Refusal
+from aparte.wire.groups import BundlesOfMany
 from aparte.wire.ids import AccountId, DeviceId
 from aparte.wire.keys import Bundle, Bundles, BundlesWanted, Prekeys, PrekeyStock
 
@@ -41,7 +43,7 @@ async def alice(here: Gate) -> Caller:
 
 async def hand_out(db: Database, who: Caller, *devices: DeviceId, with_one_time: bool = True) -> list[Bundle]:
     wanted = devices or (who.device,)
-    return (await actions.bundles(db, who.account, wanted, with_one_time=with_one_time)).bundles
+    return (await actions.bundles(db, Wanted(who.account, wanted, with_one_time))).bundles
 
 
 async def code_of(db: Database, who: Caller, given: Prekeys) -> str:
@@ -190,8 +192,59 @@ async def test_who_is_not_listed_has_no_bundle(db: Database, here: Gate, alice: 
     bob = await register(here, "bob")
     assert await hand_out(db, alice, bob.device, DeviceId(uuid4())) == []
     with pytest.raises(Refusal) as refused:
-        await actions.bundles(db, AccountId(uuid4()), [alice.device], with_one_time=True)
+        await actions.bundles(db, Wanted(AccountId(uuid4()), [alice.device], with_one_time=True))
     assert refused.value.code == "not_found"
+
+
+async def hand_out_many(db: Database, *wanted: Wanted) -> list[Bundle]:
+    return (await actions.bundles_of_many(db, wanted)).bundles
+
+
+async def test_many_are_handed_out_at_once_each_its_own(db: Database, here: Gate, alice: Caller) -> None:
+    bob, carol = await register(here, "bob"), await register(here, "carol")
+    for who in (alice, bob, carol):
+        await actions.put_mine(db, who, keys.fresh(one_time=1, one_time_kem=1))
+    asked = [
+        Wanted(bob.account, [bob.device, carol.device, bob.device], with_one_time=True),
+        Wanted(AccountId(uuid4()), [alice.device], with_one_time=True),
+        Wanted(carol.account, [carol.device], with_one_time=False),
+        Wanted(alice.account, [DeviceId(uuid4()), alice.device], with_one_time=True),
+    ]
+    bundles = await hand_out_many(db, *asked)
+    assert [bundle.device for bundle in bundles] == [bob.device, carol.device, alice.device]
+    assert [bundle.one_time is not None for bundle in bundles] == [True, False, True]
+    assert [(await actions.stock(db, who)).one_time for who in (alice, bob, carol)] == [0, 0, 1]
+
+
+async def test_a_device_that_somebody_else_lists_is_its_owners(db: Database, here: Gate, alice: Caller) -> None:
+    """Whoever puts another's device on their own list neither takes its prekeys nor hides them."""
+    mallory = await register(here, "mallory")
+    await actions.put_mine(db, alice, keys.fresh(one_time=1, one_time_kem=1))
+    await list_also(db, mallory, alice.device)
+    both = [Wanted(who.account, [alice.device], with_one_time=True) for who in (mallory, alice)]
+    for asked in (both, both[::-1]):
+        assert [bundle.device for bundle in await hand_out_many(db, *asked)] == [alice.device]
+    assert await hand_out_many(db, both[0]) == []
+
+
+async def list_also(db: Database, who: Caller, device: DeviceId) -> None:
+    """A list that names a device, whose ever it is."""
+    newest = (await actions.lists(db, [Question(who.account, 0)])).accounts[0].versions[-1]
+    async with db.transaction() as tx:
+        await actions.store_next(tx, who.account, keys.with_device(newest, device))
+
+
+async def test_many_over_rest_up_to_the_limits_and_past_them(world: World) -> None:
+    alice, bob = await world.register("alice"), await world.register("bob")
+    phone = await world.link(bob)
+    strangers = [{"account": str(uuid4()), "devices": [str(uuid4()), str(uuid4())]} for _ in range(49)]
+    mine = {"account": bob.account, "devices": [bob.id, phone.id]}
+    bundles = await alice.post("/keys/bundles/many", {"accounts": [*strangers, mine]})
+    assert [bundle["device"] for bundle in bundles["bundles"]] == [bob.id, phone.id]
+    past = {**mine, "devices": [*mine["devices"], str(uuid4())]}
+    wrong = [[*strangers, past], [*strangers, mine, {**mine, "account": str(uuid4())}], [mine, mine], []]
+    for accounts in wrong:
+        assert await refusal(alice, "POST", "/keys/bundles/many", {"accounts": accounts}) == "invalid"
 
 
 # Draining ------------------------------------------------------------------------------------------------------------
@@ -221,6 +274,17 @@ async def test_many_together_get_the_last_resort_and_leave_the_stock(db: Databas
     assert [answer.one_time is not None for answer in answers] == [True] * 5 + [False]
     assert answers[-1].kem == given.last_resort
     assert await actions.stock(db, alice) == PrekeyStock(4, 4, 10, 10)
+
+
+async def test_in_a_batch_the_limit_of_one_costs_the_others_nothing(db: Database, here: Gate, alice: Caller) -> None:
+    bob, mallory = await register(here, "bob"), await register(here, "mallory")
+    for who in (alice, bob):
+        await actions.put_mine(db, who, keys.fresh(one_time=3, one_time_kem=3))
+    door = Doors(db, Limiter(factor=1 / LIMITS["bundles"].capacity))
+    await ask(door, mallory, alice)
+    body = BundlesOfMany([BundlesWanted(who.account, [who.device]) for who in (alice, bob)])
+    answer = await door.bundles_of_many(Call(Origin("192.0.2.1", ""), {}, body, Nothing(), uuid4(), mallory))
+    assert [bundle.one_time is not None for bundle in answer.bundles] == [False, True]
 
 
 # Over REST -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from aparte.server.authentication.actions import authenticate
 from aparte.server.authentication.model import Gate
 from aparte.server.devices import actions as devices
 from aparte.server.keys import actions as keys
+from aparte.server.keys.model import Wanted
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.linking import actions
@@ -303,10 +304,10 @@ async def test_a_second_login_of_the_same_device_does_not_take_over_its_offer(he
 async def test_the_prekeys_of_an_offer_serve_from_the_admission_on(here: Gate, alice: Caller) -> None:
     new = await new_device(here, "alice")
     wanted = [new.who.device]
-    assert (await keys.bundles(here.db, alice.account, wanted, with_one_time=True)).bundles == []
+    assert (await keys.bundles(here.db, Wanted(alice.account, wanted, with_one_time=True))).bundles == []
     await answer(here, alice, new)
     await admit(here, alice, new)
-    (bundle,) = (await keys.bundles(here.db, alice.account, wanted, with_one_time=True)).bundles
+    (bundle,) = (await keys.bundles(here.db, Wanted(alice.account, wanted, with_one_time=True))).bundles
     assert bundle.signed == new.given.prekeys.signed
     assert bundle.identity == new.given.offer[:33]
 

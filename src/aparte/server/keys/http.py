@@ -1,11 +1,14 @@
 """REST of keys and payloads: translate, nothing else."""
 
 from aparte.server.keys import actions
-from aparte.server.keys.model import Question
+from aparte.server.keys.model import Question, Wanted
+from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
 from aparte.server.kit.limits import Limiter
+from aparte.wire import limits
 from aparte.wire.errors import Refusal
+from aparte.wire.groups import BundlesOfMany
 from aparte.wire.ids import AccountId
 from aparte.wire.keys import (
     AccountKeys,
@@ -43,7 +46,20 @@ class Doors:
         wanted = call.body
         await self._limiter.draw("bundles", f"{call.caller.account}:{wanted.account}", len(wanted.devices))
         with_one_time = await self._is_undrained(wanted.account, len(wanted.devices))
-        return await actions.bundles(self._db, wanted.account, wanted.devices, with_one_time=with_one_time)
+        return await actions.bundles(self._db, Wanted(wanted.account, wanted.devices, with_one_time))
+
+    async def bundles_of_many(self, call: Call[BundlesOfMany, Nothing]) -> Bundles:
+        """Prekeys to begin sessions with devices of several people.
+
+        Whose limit is used up is answered with last-resort keys alone: nothing is drained, and nobody else waits.
+        """
+        asked = call.body.accounts
+        if len({one.account for one in asked}) < len(asked):
+            raise Refusal("invalid", "an account is there twice")
+        if sum(len(one.devices) for one in asked) > limits.BUNDLES:
+            raise Refusal("invalid", f"more than {limits.BUNDLES} devices")
+        wanted = [Wanted(one.account, one.devices, await self._may_drain(call.caller, one)) for one in asked]
+        return await actions.bundles_of_many(self._db, wanted)
 
     async def put_prekeys(self, call: Call[Prekeys, Nothing]) -> PrekeyStock:
         """Publish prekeys of this device."""
@@ -64,6 +80,13 @@ class Doors:
     async def done(self, call: Call[PayloadsDone, Nothing]) -> None:
         """Forget what this device has stored."""
         await actions.done(self._db, call.caller, call.body.ids)
+
+    async def _may_drain(self, caller: Caller, one: BundlesWanted) -> bool:
+        try:
+            await self._limiter.draw("bundles", f"{caller.account}:{one.account}", len(one.devices))
+        except Refusal:
+            return False
+        return await self._is_undrained(one.account, len(one.devices))
 
     async def _is_undrained(self, target: AccountId, cost: int) -> bool:
         """Tell whether one-time prekeys of an account may go out: many askers together must not use them all up."""

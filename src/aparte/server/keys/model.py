@@ -1,5 +1,6 @@
 """What is known of an account's keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,6 +15,16 @@ class KnownList:
 
     list: DeviceList
     signed: SignedList
+
+
+@dataclass(frozen=True, slots=True)
+class NewestList:
+    """What a roster needs of an account's newest list, without its signatures: they were checked when it came."""
+
+    version: int
+    hash: bytes
+    account_key: bytes
+    devices: tuple[DeviceId, ...]
 
 
 class Question(NamedTuple):
@@ -44,6 +55,14 @@ class PrekeyRow:
     last_resort: KemPrekey
     one_time_high: int
     one_time_kem_high: int
+
+
+class Wanted(NamedTuple):
+    """Devices of an account to hand out bundles of, and whether one-time prekeys may go with them."""
+
+    account: AccountId
+    devices: Sequence[DeviceId]
+    with_one_time: bool
 
 
 class Taken(NamedTuple):

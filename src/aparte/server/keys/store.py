@@ -121,12 +121,19 @@ async def lock_prekeys(tx: Tx, account: AccountId, device: DeviceId) -> PrekeyRo
     return _prekeys(row) if row else None
 
 
-async def select_prekeys(reader: Reader, account: AccountId, devices: Sequence[DeviceId]) -> list[PrekeyRow]:
-    """Read what devices of an account have published."""
+async def select_prekeys(
+    reader: Reader, owned: Sequence[tuple[AccountId, DeviceId]]
+) -> dict[tuple[AccountId, DeviceId], PrekeyRow]:
+    """Read what devices have published; one that is another account's than it is asked of is not found."""
     rows = await reader.fetch(
-        "SELECT * FROM device_prekeys WHERE account_id = $1 AND device_id = ANY($2::uuid[])", account, devices
+        """
+        SELECT p.* FROM unnest($1::uuid[], $2::uuid[]) AS u (account_id, device_id)
+          JOIN device_prekeys p ON p.device_id = u.device_id AND p.account_id = u.account_id
+        """,
+        [account for account, _ in owned],
+        [device for _, device in owned],
     )
-    return [_prekeys(row) for row in rows]
+    return {(row["account_id"], row["device_id"]): _prekeys(row) for row in rows}
 
 
 async def update_prekeys(tx: Tx, row: PrekeyRow) -> None:

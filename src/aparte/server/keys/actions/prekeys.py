@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from aparte.server.accounts import actions as accounts
 from aparte.server.keys import rules, store
-from aparte.server.keys.model import KnownList, PrekeyRow, Taken
+from aparte.server.keys.model import KnownList, PrekeyRow, Wanted
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.wire.errors import Refusal
@@ -34,7 +34,7 @@ async def put_prekeys(
 
     Refuses with `bad_prekeys`, `prekey_reused`.
     """
-    known = await store.select_prekeys(tx, account, [device])
+    known = await store.select_prekeys(tx, [(account, device)])
     await asyncio.to_thread(rules.check_prekeys, identity, given, is_first=not known)
     return await store_prekeys(tx, account, device, registration_id, identity, given)
 
@@ -69,27 +69,45 @@ async def store_prekeys(
 async def stock(db: Database, caller: Caller) -> PrekeyStock:
     """Count what the server has of the calling device. Refuses with `keys_needed` if it never published any."""
     async with db.read() as reader:
-        found = await store.select_prekeys(reader, caller.account, [caller.device])
+        found = await store.select_prekeys(reader, [(caller.account, caller.device)])
         if not found:
             raise Refusal("keys_needed")
-        return await _stock(reader, found[0])
+        return await _stock(reader, found[caller.account, caller.device])
 
 
-async def bundles(db: Database, account: AccountId, wanted: Sequence[DeviceId], *, with_one_time: bool) -> Bundles:
-    """Hand out a bundle of each listed device that has published prekeys; the others are left out.
+async def bundles(db: Database, wanted: Wanted) -> Bundles:
+    """Hand out a bundle of each listed device of an account that has published prekeys. Refuses with `not_found`."""
+    async with db.transaction() as tx:
+        if not await accounts.people(tx, [wanted.account]):
+            raise Refusal("not_found")
+        return await _hand_out(tx, [wanted])
 
-    One-time prekeys are taken from the stock, so that nobody else gets them; without them the last-resort key serves.
-    Refuses with `not_found`.
+
+async def bundles_of_many(db: Database, wanted: Sequence[Wanted]) -> Bundles:
+    """Hand out bundles of devices of several people, in the order asked.
+
+    Who is not there is left out as a device without prekeys is: one person who has gone stops nobody else.
     """
     async with db.transaction() as tx:
-        if not await accounts.people(tx, [account]):
-            raise Refusal("not_found")
-        known = await _list_of(tx, account)
-        listed = set(rules.ids_of(known.list)) if known else set()
-        rows = await store.select_prekeys(tx, account, [device for device in set(wanted) if device in listed])
-        taken = await store.take_one_time(tx, [row.device for row in rows]) if with_one_time else []
-    found = {row.device: _bundle(row, taken) for row in rows}
-    return Bundles([found[device] for device in dict.fromkeys(wanted) if device in found])
+        there = {row.account for row in await accounts.people(tx, [one.account for one in wanted])}
+        return await _hand_out(tx, [one for one in wanted if one.account in there])
+
+
+async def _hand_out(tx: Tx, wanted: Sequence[Wanted]) -> Bundles:
+    """Read what listed devices have published; the others are left out.
+
+    One-time prekeys are taken from the stock, so that nobody else gets them; without them the last-resort key serves.
+    """
+    lists = await store.select_newest(tx, [one.account for one in wanted])
+    listed = {account: set(rules.ids_of(rules.read(signed).list)) for account, signed in lists.items()}
+    owned = [(one, device) for one in wanted for device in dict.fromkeys(one.devices)]
+    asked = [(one.account, device) for one, device in owned if device in listed.get(one.account, ())]
+    rows = await store.select_prekeys(tx, asked)
+    free = [device for one, device in owned if one.with_one_time and (one.account, device) in rows]
+    taken: dict[DeviceId, list[OneTimePrekey | KemPrekey]] = {}
+    for one_time in await store.take_one_time(tx, free):
+        taken.setdefault(one_time.device, []).append(one_time.prekey)
+    return Bundles([_bundle(rows[key], taken.get(key[1], [])) for key in asked if key in rows])
 
 
 async def forget(tx: Tx, devices: Sequence[DeviceId]) -> None:
@@ -134,8 +152,7 @@ async def _list_of(reader: Reader, account: AccountId) -> KnownList | None:
     return rules.read(found) if found else None
 
 
-def _bundle(row: PrekeyRow, taken: Sequence[Taken]) -> Bundle:
-    mine = [one.prekey for one in taken if one.device == row.device]
+def _bundle(row: PrekeyRow, mine: Sequence[OneTimePrekey | KemPrekey]) -> Bundle:
     return Bundle(
         device=row.device,
         registration_id=row.registration_id,
