@@ -16,6 +16,7 @@ from tests.support.people import Device, Problem, World
 from tests.support.sealing import over_the_wire
 
 CONVERSATION = "/conversations/{conversation}"
+OBJECT = CONVERSATION + "/objects/0b1ec700-0000-4000-8000-000000000000"
 MESSAGE = CONVERSATION + "/messages/{message}"
 OWN = "own"
 """The message is the caller's own, where the route changes one."""
@@ -68,6 +69,8 @@ CASES = [
     Case("POST", MESSAGE + "/restore", "moderator", {"client_message_id": str(uuid4())}),
     Case("GET", MESSAGE + "/history", "member", writes=False),
     Case("GET", MESSAGE + "/receipts", "member", writes=False),
+    Case("PUT", OBJECT, "sealing", {"data": "AA=="}),
+    Case("GET", OBJECT, "fetching", writes=False),
 ]
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 PEOPLE = ["outsider", "ex-member", "removed", "guest", "member", "moderator", "admin", "platform admin"]
@@ -118,6 +121,8 @@ def expected(case: Case, who: str) -> str:
         return "not_member"
     if case.takes == "sealing":
         return "forbidden" if who == "guest" else "mode_mismatch"
+    if case.takes == "fetching":
+        return "not_found"
     if case.takes == "author" or (who == "guest" and case.writes):
         return "forbidden"
     rank = RANK["member" if who == "guest" else who]
@@ -175,6 +180,8 @@ IN_DIRECT = {
     ("POST", MESSAGE + "/restore"): "mode_mismatch",
     ("GET", MESSAGE + "/history"): "mode_mismatch",
     ("GET", MESSAGE + "/receipts"): "done",
+    ("PUT", OBJECT): "done",
+    ("GET", OBJECT): "done",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
 
@@ -218,7 +225,8 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         for method in methods
         if "{conversation}" in path
     }
-    assert routes == {(case.method, case.path) for case in CASES}
+    named = CONVERSATION + "/objects/{object}"
+    assert routes == {(case.method, named if case.path == OBJECT else case.path) for case in CASES}
 
 
 @pytest.mark.parametrize("who", ["outsider", "ex-member", "removed"])

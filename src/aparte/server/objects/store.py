@@ -60,7 +60,7 @@ async def delete_over(tx: Tx, kept: timedelta, batch: int) -> list[UUID]:
         """
         DELETE FROM objects WHERE (conversation_id, object_id) IN (
           SELECT conversation_id, object_id FROM objects WHERE created_at <= clock_timestamp() - $1::interval
-           ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+           ORDER BY created_at LIMIT $2)
         RETURNING blob_id
         """,
         kept,
