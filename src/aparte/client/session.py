@@ -7,6 +7,7 @@ which covers an answer that was lost.
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -29,6 +30,9 @@ EARLY = timedelta(seconds=30)
 """How long before its end an access token is renewed."""
 _random = random.SystemRandom()
 
+Progress = Callable[[str, int, int], None]
+"""Told how far something that takes its time is: what (`sessions`, `distribution`), how many are done, of how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
@@ -44,6 +48,7 @@ class Session:
         self.store = store
         self.folder = folder
         self.patience = patience
+        self.progress: Progress | None = None
 
     @property
     def profile(self) -> ProfileRow:

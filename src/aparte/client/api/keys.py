@@ -1,4 +1,4 @@
-"""Keys at the server: device lists, prekeys, bundles, and the offers by which a device is linked."""
+"""Keys at the server: device lists, prekeys, bundles, chains on their way, and offers by which a device is linked."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,8 @@ from aparte.client.session import Nothing, Session, decoded
 from aparte.client.transport.http import Request
 from aparte.wire import limits
 from aparte.wire.codec import to_json
-from aparte.wire.ids import AccountId, DeviceId, OfferId
+from aparte.wire.groups import BundlesOfMany, Distributions
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, OfferId
 from aparte.wire.keys import (
     AccountKeys,
     Bundle,
@@ -53,6 +54,17 @@ async def bundles(session: Session, account: AccountId, devices: Iterable[Device
     """Take bundles of an account's devices, to begin sessions; none for a device without usable prekeys."""
     body = to_json(BundlesWanted(account, list(devices)))
     return (await session.call(Request("POST", "/keys/bundles", body), Bundles)).bundles
+
+
+async def bundles_of_many(session: Session, wanted: Sequence[BundlesWanted]) -> list[Bundle]:
+    """Take bundles of devices of several people at once."""
+    body = to_json(BundlesOfMany(list(wanted)))
+    return (await session.call(Request("POST", "/keys/bundles/many", body), Bundles)).bundles
+
+
+async def distribute(session: Session, conversation: ConversationId, part: Distributions) -> None:
+    """Hand in a part of what devices need to read this device's chain of a group. Raises ClientError `stale_epoch` …"""
+    await session.once(Request("POST", f"/conversations/{conversation}/distributions", to_json(part)))
 
 
 async def put_prekeys(session: Session, prekeys: Prekeys) -> PrekeyStock:

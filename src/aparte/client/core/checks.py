@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aparte.e2ee.content import Content
 from aparte.e2ee.entry import ZERO_HASH, Head
+from aparte.e2ee.membership import ADMIN, MEMBER, MODERATOR, POLICY_MODERATORS_WRITE
 from aparte.e2ee.roster import direct_id
 from aparte.wire import kinds
 from aparte.wire.conversations import Conversation
@@ -16,6 +17,20 @@ WITH_TARGET = frozenset({kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN})
 BY_AUTHOR = frozenset({kinds.EDIT, kinds.DELETION})
 KINDS = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN, kinds.SETTINGS})
 """What people may do in a direct conversation, and in notes to themselves."""
+GROUP = "group"
+"""The kind of conversation whose members follow from signed statements, and whose keys go to all at once."""
+LEAST_ROLES = {
+    kinds.MESSAGE: MEMBER,
+    kinds.EDIT: MEMBER,
+    kinds.DELETION: MEMBER,
+    kinds.REACTION: MEMBER,
+    kinds.PIN: MODERATOR,
+    kinds.PROFILE: ADMIN,
+    kinds.SETTINGS: ADMIN,
+}
+"""Who may do what in a group."""
+WRITTEN = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.REACTION})
+"""What only moderators and those above them may do where the policy says so."""
 
 DERIVED = 8
 """The version of UUIDs that follow from something: no room stands under the id of a private conversation."""
@@ -91,21 +106,54 @@ class Aim:
 
     kind: int
     account: bytes
+    deleted_by: bytes | None = None
+    """Whose deletion of it counts, in a group."""
 
 
-def right_code(head: Head, aim: Aim | None) -> str | None:
-    """Name the check that fails: what the sender of an entry may do here, and at what it may aim."""
-    if head.kind not in KINDS:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the sender of an entry was in the group at its epoch, and what everybody may do there."""
+
+    role: int
+    policy: int
+
+
+def right_code(
+    head: Head, aim: Aim | None, standing: Standing | None = None, *, is_restore: bool = False
+) -> str | None:
+    """Name the check that fails: what the sender of an entry may do here, and at what it may aim.
+
+    Without a `standing`, in a direct conversation, where both may do the same.
+    """
+    if head.kind not in (KINDS if standing is None else LEAST_ROLES):
         return "not_entitled"
     if (head.kind in WITH_TARGET) != (head.target != ZERO_HASH) and head.kind != kinds.MESSAGE:
         return "bad_entry"
+    if standing is not None and standing.role < least_role(head.kind, standing.policy):
+        return "not_entitled"
     if head.kind not in WITH_TARGET or aim is None:
         return None
     if aim.kind != kinds.MESSAGE:
         return "not_entitled"
-    if head.kind in BY_AUTHOR and aim.account != head.account:
-        return "not_entitled"
-    return None
+    return None if _may_aim(head, aim, standing, is_restore=is_restore) else "not_entitled"
+
+
+def least_role(kind: int, policy: int) -> int:
+    """Give the lowest role that may do something in a group; of whose message, is another question."""
+    if kind in WRITTEN and policy & POLICY_MODERATORS_WRITE:
+        return MODERATOR
+    return LEAST_ROLES[kind]
+
+
+def _may_aim(head: Head, aim: Aim, standing: Standing | None, *, is_restore: bool) -> bool:
+    """Tell whether an edit, a deletion or a restore is by whom it must be: of what was deleted, by who has deleted."""
+    is_author = aim.account == head.account
+    if standing is None or head.kind not in BY_AUTHOR:
+        return is_author or head.kind not in BY_AUTHOR
+    if head.kind == kinds.DELETION:
+        is_own = not is_restore or aim.deleted_by in {None, head.account}
+        return is_own and (is_author or standing.role >= MODERATOR)
+    return is_author
 
 
 def order_code(content: Content, seq: int, known: bytes | None, *, is_here: bool) -> str | None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from aparte.client.core.checks import Aim, Place
+from aparte.client.core.bodies import body_of
+from aparte.client.core.checks import GROUP, Aim, Place
 from aparte.client.crypto.own import Own
 from aparte.client.store import chains, entries, epochs, sealed
 from aparte.client.store.conversations import ConversationRow
@@ -11,7 +12,8 @@ from aparte.client.store.db import Tx
 from aparte.client.store.sealed import SealedRow, State
 from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
 from aparte.e2ee.primitives import sha256
-from aparte.wire.ids import AccountId, DeviceId
+from aparte.wire import kinds
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 from aparte.wire.messages import Entry
 from aparte.wire.sealed import Sealed
 
@@ -41,6 +43,11 @@ class Arrival:
     def device(self) -> DeviceId:
         """The device that the server names."""
         return self.entry.device or DeviceId(NOBODY)
+
+    @property
+    def sender(self) -> tuple[AccountId, DeviceId]:
+        """Account and device that the server names."""
+        return self.entry.account, self.device
 
     def kept(self, state: State, code: str | None) -> SealedRow:
         """Give the row to keep."""
@@ -108,11 +115,26 @@ def place_of(tx: Tx, arrival: Arrival, known_roster: bytes | None) -> Place:
 
 def aim_of(tx: Tx, arrival: Arrival) -> tuple[Entry, Aim] | None:
     """Give the entry that an entry aims at, if it is here."""
+    conversation = arrival.row.conversation
     if arrival.head.target == ZERO_HASH:
         return None
-    kept = sealed.select_hashed(tx, arrival.row.conversation, arrival.head.target)
-    entry = entries.select_entry(tx, arrival.row.conversation, kept.seq) if kept else None
-    return None if entry is None else (entry, Aim(entry.kind, entry.account.bytes))
+    kept = sealed.select_hashed(tx, conversation, arrival.head.target)
+    entry = entries.select_entry(tx, conversation, kept.seq) if kept else None
+    if entry is None:
+        return None
+    is_deletion = arrival.row.kind == GROUP and arrival.head.kind == kinds.DELETION
+    deleted_by = _deleted_by(tx, conversation, entry, arrival.entry.seq) if is_deletion else None
+    return entry, Aim(entry.kind, entry.account.bytes, deleted_by)
+
+
+def _deleted_by(tx: Tx, conversation: ConversationId, target: Entry, before_seq: int) -> bytes | None:
+    """Name whose deletion of a message counts at a position: the last one before it that was not taken back."""
+    found: bytes | None = None
+    for entry in entries.select_about(tx, conversation, target.seq, target.seq):
+        body = body_of(entry) if entry.kind == kinds.DELETION and entry.seq < before_seq else None
+        if isinstance(body, kinds.Switch):
+            found = entry.account.bytes if body.on else None
+    return found
 
 
 def _hash_of(chain: tuple[int, bytes] | None, counter: int) -> bytes | None:

@@ -1,7 +1,8 @@
 """Delivering sealed entries: sealed when their turn comes, repeated byte for byte, sealed anew when lists change.
 
 What the server answers is checked against what this device computes itself: an epoch of another roster than ours stops
-sending, a chain that is longer than we know stops this device.
+sending, a chain that is longer than we know stops this device. In a group the devices that lack the chain are given it
+first, by parts.
 """
 
 import asyncio
@@ -9,38 +10,43 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from aparte.client.api import keys as api
 from aparte.client.api.conversations import fetch
 from aparte.client.core import retry
-from aparte.client.crypto import own, pairwise, pins, rosters, sealing
+from aparte.client.core.checks import GROUP
+from aparte.client.crypto import distributing, membership, own, pins, rosters, sealing
+from aparte.client.crypto.bundles import begin_sessions
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.sealing import BundlesNeeded, EpochUnknown, Sealing
+from aparte.client.crypto.sender_keys import ChainLacking
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
 from aparte.client.session import Session, decoded
 from aparte.client.store import notices, outbox_sealed
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.notices import Notice
 from aparte.client.store.outbox import OutboxRow
+from aparte.client.store.outbox_sealed import Finished
 from aparte.client.transport.http import Request
-from aparte.e2ee.device_list import ListedDevice
-from aparte.e2ee.errors import E2eeError
-from aparte.wire.ids import AccountId
-from aparte.wire.keys import Bundle
 from aparte.wire.messages import Sent
 
 ATTEMPTS = 8
 """How often an item is sealed again because lists have changed, before that is called a mismatch."""
-AGAIN = frozenset({"stale_epoch", "missing_devices"})
+AGAIN = frozenset({"stale_epoch", "missing_devices", "chain_too_old"})
 _random = random.SystemRandom()
 
 
 async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble: Callable[[str], None]) -> bytes:
     """Send an item until it is stored; gives the answer. Raises what it is refused with for good."""
     work, attempt, sealings = Sealing(row, item), 0, 0
+    stale: ClientError | None = None
     while True:
         try:
-            work, body = await ready(session, work)
-            answer = await session.once(Request("POST", f"/conversations/{row.conversation}/entries", body))
+            if stale is not None:
+                await _renewed(session, work, stale)
+                stale = None
+            work, done = await ready(session, work)
+            if row.kind == GROUP:
+                await distributing.hand_in(session, row, done)
+            answer = await session.once(Request("POST", f"/conversations/{row.conversation}/entries", done.body))
             decoded(answer, Sent)
         except NotSignedIn:
             raise
@@ -48,7 +54,7 @@ async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble:
             trouble(error.code)
             if error.code in AGAIN and sealings < ATTEMPTS:
                 sealings += 1
-                await _renewed(session, work, error)
+                stale = error
             elif retry.is_transient(error):
                 await asyncio.sleep(retry.delay(attempt, _random.random(), error.retry_after))
                 attempt += 1
@@ -58,8 +64,9 @@ async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble:
             return answer
 
 
-async def ready(session: Session, work: Sealing) -> tuple[Sealing, bytes]:
+async def ready(session: Session, work: Sealing) -> tuple[Sealing, Finished]:
     """Give the finished request, fetching what sealing it needs."""
+    looks = 0
     while True:
         try:
             with session.store.transaction(durable=True) as tx:
@@ -67,7 +74,12 @@ async def ready(session: Session, work: Sealing) -> tuple[Sealing, bytes]:
         except BundlesNeeded as needed:
             failed = await begin_sessions(session, needed.devices)
             work = replace(work, unusable=work.unusable | failed)
+        except ChainLacking:
+            await distributing.make(session, work.row)
         except EpochUnknown:
+            looks += 1
+            if looks > ATTEMPTS:
+                raise ClientError("stale_epoch", "no epoch is made of the newest lists") from None
             await learn_epoch(session, work.row)
         except KeyRefused as error:
             if error.code != "no_keys":
@@ -75,25 +87,15 @@ async def ready(session: Session, work: Sealing) -> tuple[Sealing, bytes]:
             await learn_lists(session, work.row)
 
 
-async def begin_sessions(session: Session, devices: list[tuple[AccountId, ListedDevice]]) -> frozenset[bytes]:
-    """Begin sessions with devices; gives those whose bundle is of no use, each with a notice."""
-    failed: set[bytes] = set()
-    for account in dict.fromkeys(account for account, _ in devices):
-        wanted = [listed for owner, listed in devices if owner == account]
-        found = await _bundles(session, account, wanted)
-        for listed in wanted:
-            code = _begun(session, account, listed, found.get(listed.device))
-            if code is not None:
-                failed.add(listed.device)
-                with session.store.transaction() as tx:
-                    notices.insert_notice(tx, Notice(code, now_ms(), account, pairwise.device_of(listed)))
-    return frozenset(failed)
-
-
 async def learn_lists(session: Session, row: ConversationRow) -> None:
-    """Fetch the newest lists of a conversation's members. Raises KeyRefused `no_keys` if one has none."""
+    """Fetch the newest lists of a conversation's members. Raises ClientError `peer_without_keys` if one has none."""
     me = session.profile.account
-    await pins.refresh(session, rosters.members_of(row, me))
+    if row.kind == GROUP:
+        await membership.learn(session, row.conversation)
+    else:
+        with session.store.reading() as tx:
+            members = rosters.members_of(tx, row, me)
+        await pins.refresh(session, members)
     with session.store.reading() as tx:
         try:
             rosters.newest(tx, row, me)
@@ -104,6 +106,8 @@ async def learn_lists(session: Session, row: ConversationRow) -> None:
 async def learn_epoch(session: Session, row: ConversationRow) -> None:
     """Ask for the number of the epoch that the newest lists make."""
     await learn_lists(session, row)
+    if row.kind == GROUP:
+        return
     found, me = await fetch(session, row.conversation, patience=0), session.profile.account
     with session.store.transaction() as tx:
         rosters.agree(tx, row, me, found.epoch)
@@ -129,37 +133,12 @@ async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
     await learn_lists(session, work.row)
     me = session.profile.account
     with session.store.transaction() as tx:
-        sealing.again(tx, work)
+        sealing.again(tx, work, error.code)
+        if work.row.kind == GROUP:
+            return
         number, named = error.data.get("epoch"), error.data.get("roster")
         _, computed = rosters.newest(tx, work.row, me)
         if isinstance(number, int) and number > 0 and named == computed.hex():
             rosters.agree(tx, work.row, me, number)
         elif error.code == "stale_epoch":
             rosters.disagree(tx, work.row)
-
-
-async def _bundles(session: Session, account: AccountId, wanted: list[ListedDevice]) -> dict[bytes, Bundle]:
-    """Ask for bundles; an answer without a part of one is an answer without bundles."""
-    try:
-        found = await api.bundles(session, account, [pairwise.device_of(listed) for listed in wanted])
-    except ClientError as error:
-        if error.code != "unexpected_answer" or error.status is not None:
-            raise
-        return {}
-    return {bundle.device.bytes: bundle for bundle in found}
-
-
-def _begun(session: Session, account: AccountId, listed: ListedDevice, found: Bundle | None) -> str | None:
-    """Begin a session; gives the code of what is wrong with the bundle."""
-    if found is None:
-        return "no_keys"
-    try:
-        with session.store.transaction() as tx:
-            pairwise.begin(tx, own.load(tx), account, listed, found)
-    except KeyRefused as error:
-        if error.code != "device_not_listed":
-            raise
-        return error.code
-    except E2eeError:
-        return "bad_prekeys"
-    return None

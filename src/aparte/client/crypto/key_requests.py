@@ -1,19 +1,19 @@
 """Asking for the key of an entry that this device failed to open, and answering those who ask.
 
 A device asks only after a failure of its own, in a session begun afresh, and only the device that wrote the entry. It
-is answered if it was listed when the entry was sealed and still is; so a newly linked device never gets history from
-other people.
+is answered if it was listed when the entry was sealed, and still is, and its owner is inside still; so a newly linked
+device never gets history from other people.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aparte.client.crypto import keyring, own, pairwise, pins, rosters
+from aparte.client.crypto import keyring, own, pairwise, pins, rosters, sender_keys
 from aparte.client.crypto.arrivals import Reader
-from aparte.client.crypto.delivering import begin_sessions
+from aparte.client.crypto.bundles import begin_sessions
 from aparte.client.crypto.own import now_ms
 from aparte.client.session import Session
-from aparte.client.store import entries, payloads, sealed, sessions
+from aparte.client.store import conversations, entries, payloads, sealed, sessions
 from aparte.client.store.db import Tx
 from aparte.client.store.payloads import PayloadRow
 from aparte.client.store.sealed import SealedRow
@@ -57,30 +57,40 @@ def put(tx: Tx, account: AccountId, listed: ListedDevice, what: Payload) -> None
 
 
 def answer(tx: Tx, reader: Reader, account: AccountId, listed: ListedDevice, hashes: Iterable[bytes]) -> None:
-    """Answer a listed device with the keys that it may have."""
+    """Answer a listed device with the keys that it may have; in a group, the next entry brings it our chain again."""
     device = pairwise.device_of(listed)
     left = ANSWERS_AN_HOUR - payloads.select_answers(tx, device, now_ms() - HOUR_MS)
     pairs: list[tuple[bytes, bytes]] = []
     for digest in dict.fromkeys(hashes):
-        key = _key_for(tx, reader, account, device, digest) if len(pairs) < left else None
-        if key is not None and payloads.upsert_answered(tx, digest, device, ANSWERS_EACH, now_ms()):
-            pairs.append((key, digest))
+        found = _key_for(tx, reader, account, device, digest) if len(pairs) < left else None
+        if found is not None and payloads.upsert_answered(tx, digest, device, ANSWERS_EACH, now_ms()):
+            pairs.append((found[0], digest))
+            if found[1].device == reader.device:
+                sender_keys.mark_lacking(tx, found[1].conversation, (account, device), found[1].counter)
     if pairs:
         put(tx, account, listed, Keys(tuple(pairs)))
 
 
-def _key_for(tx: Tx, reader: Reader, account: AccountId, device: DeviceId, digest: bytes) -> bytes | None:
+def _key_for(
+    tx: Tx, reader: Reader, account: AccountId, device: DeviceId, digest: bytes
+) -> tuple[bytes, SealedRow] | None:
     """Give the key of an entry that was sealed for this device, unless it was deleted or is not ours to give."""
     for row in sealed.select_everywhere(tx, digest):
         epoch = rosters.known(tx, row.conversation, row.epoch)
         is_ours = row.device == reader.device or account == reader.account
         entry = entries.select_entry(tx, row.conversation, row.seq)
-        if entry is None or row.state != "open" or not is_ours:
+        if entry is None or row.state != "open" or not is_ours or not _is_inside(tx, reader, row, account):
             continue
         if epoch is not None and epoch.find(account, device) is not None:
             found = keyring.believed(tx, digest, (entry.account, row.device), reader.account)
-            return found[0].key if found else None
+            return (found[0].key, row) if found else None
     return None
+
+
+def _is_inside(tx: Tx, reader: Reader, row: SealedRow, account: AccountId) -> bool:
+    """Tell whether somebody is in the conversation still."""
+    conversation = conversations.select_conversation(tx, row.conversation)
+    return conversation is not None and account in rosters.members_of(tx, conversation, reader.account)
 
 
 def _questions(tx: Tx, reader: Reader) -> list[_Question]:

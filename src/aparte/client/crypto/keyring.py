@@ -1,10 +1,12 @@
 """Content keys: how they come, from whom they are believed, and for which entry.
 
-A key is believed from the entry's own device, or from a device of one's own account; so a newly linked device never
-gets history from other people.
+In direct conversations they come in the device's own envelope, in groups in one sender-key message for all. A key is
+believed from the entry's own device, or from a device of one's own account; so a newly linked device never gets history
+from other people.
 """
 
-from aparte.client.crypto import pairwise
+from aparte.client.core.checks import GROUP
+from aparte.client.crypto import pairwise, received_chains
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Epoch
@@ -13,29 +15,72 @@ from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.db import Tx
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee import payload
-from aparte.e2ee.errors import E2eeError
-from aparte.e2ee.payload import Keys
+from aparte.e2ee.errors import DuplicateMessage, E2eeError, NoSenderKey, TooFarAhead
+from aparte.e2ee.payload import Chain, Keys, Payload
 from aparte.wire.ids import AccountId, DeviceId
 
 
-def take_envelope(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> bool:
-    """Keep the keys in an entry's envelope; False if it was made for another entry than the one it came with.
+def take_keys(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> str | None:
+    """Keep the keys that come with an entry; gives the check that fails, if they were made for another one.
 
-    One that cannot be decrypted is passed over: the entry waits, and its key is asked for.
+    What cannot be decrypted is passed over: the entry waits, and its key is asked for.
     """
+    if arrival.row.kind == GROUP:
+        return _take_group_key(tx, arrival, epoch, reader)
+    found = _in_envelope(tx, arrival, epoch, reader)
+    return None if not isinstance(found, Keys) or _keep(tx, arrival, found) else "bad_entry"
+
+
+def _take_group_key(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> str | None:
+    """Take the chain in the envelope, then the keys in the sender-key message; one's own entries need neither."""
+    if reader.own is None or arrival.device == reader.device:
+        return None
+    if not _take_chain(tx, arrival, epoch, reader):
+        return "bad_entry"
+    return None if arrival.sealed.key is None else _take_message(tx, arrival, arrival.sealed.key)
+
+
+def _take_message(tx: Tx, arrival: Arrival, message: bytes) -> str | None:
+    """Keep what a sender-key message holds, if it was made under a chain of the entry's own device."""
+    conversation = arrival.row.conversation
+    try:
+        found = payload.decode(received_chains.decrypt(tx, conversation, arrival.sender, message))
+    except NoSenderKey:
+        return "wrong_sender" if received_chains.is_of_another(tx, conversation, arrival.device, message) else None
+    except (DuplicateMessage, TooFarAhead):
+        return None
+    except E2eeError:
+        return "bad_entry"
+    return None if isinstance(found, Keys) and _keep(tx, arrival, found) else "bad_entry"
+
+
+def _take_chain(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> bool:
+    """Take the chain that comes with an entry; False if what was in the envelope was made for something else."""
+    found = _in_envelope(tx, arrival, epoch, reader)
+    if isinstance(found, Keys):
+        return _keep(tx, arrival, found)
+    if not isinstance(found, Chain):
+        return True
+    return received_chains.take(tx, arrival.row.conversation, found, arrival.sender)
+
+
+def _in_envelope(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> Payload | None:
+    """Read the envelope in the session with the very device that wrote the entry; None if that cannot be."""
     envelope = arrival.sealed.envelope
     listed = epoch.find(arrival.entry.account, arrival.device)
     if envelope is None or envelope.type == 0 or reader.own is None or listed is None:
-        return True
+        return None
     try:
         plaintext = pairwise.decrypt(tx, reader.own, arrival.entry.account, listed, envelope.type, envelope.body)
-        found = payload.decode(plaintext)
+        return payload.decode(plaintext)
     except E2eeError:
-        return True
-    if not isinstance(found, Keys):
-        return True
+        return None
+
+
+def _keep(tx: Tx, arrival: Arrival, found: Keys) -> bool:
+    """Keep keys that the entry's own device gave; tells whether this entry's is among them."""
     for key, digest in found.pairs:
-        content_keys.insert_key(tx, ContentKey(digest, key, arrival.entry.account, arrival.device), now_ms())
+        content_keys.insert_key(tx, ContentKey(digest, key, *arrival.sender), now_ms())
     return arrival.hash in {digest for _, digest in found.pairs}
 
 

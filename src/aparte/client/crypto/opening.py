@@ -7,12 +7,12 @@ yet waits, and its head still counts for the chain of its device. Source: docs/p
 from msgspec.structs import replace
 
 from aparte.client.core import checks, opened
-from aparte.client.crypto import arrivals, keyring, rosters
+from aparte.client.core.checks import Standing
+from aparte.client.crypto import arrivals, deletions, keyring, rosters
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Epoch
-from aparte.client.store import chains, content_keys, conversations, entries, notices, sealed
-from aparte.client.store.content_keys import ContentKey
+from aparte.client.store import chains, conversations, entries, notices, sealed
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import EpochRow
@@ -59,7 +59,7 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
     except (E2eeError, OverflowError):
         _tell(tx, row, entry, "bad_entry")
         return silent
-    members = rosters.members_of(row, reader.account)
+    members = rosters.members_of(tx, row, reader.account)
     computed = rosters.compute(tx, row.conversation, members, (found.epoch, found.roster), entry.seq)
     try:
         if computed is None:
@@ -67,7 +67,7 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
         content = _opened(tx, arrival, computed[1], reader)
         _check_place(tx, arrival, computed[1])
         if content is not None:
-            _check_content(tx, arrival, content)
+            _check_content(tx, arrival, content, computed[1])
     except _Refused as refusal:
         if refusal.code in GENUINE and computed is not None:
             _count(tx, arrival, computed)
@@ -83,21 +83,24 @@ def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> 
     """Open an entry that has waited, if its key is here; tells whether it is settled now."""
     row = conversations.select_conversation(tx, kept.conversation)
     entry = entries.select_entry(tx, kept.conversation, kept.seq)
-    if row is None or entry is None or kept.sealed is None:
+    epoch = rosters.known(tx, kept.conversation, kept.epoch)
+    if row is None or entry is None or epoch is None or kept.sealed is None:
         return False
     arrival = arrivals.arrival_again(row, entry, kept)
     try:
         content = _content(tx, arrival, reader)
         if content is None:
             return False
-        _check_content(tx, arrival, content)
+        _check_content(tx, arrival, content, epoch)
     except _Refused as refusal:
         sealed.update_state(tx, kept, "refused", refusal.code)
         _tell(tx, row, entry, refusal.code)
         return True
-    if entry.kind == kinds.EDIT and _is_deleted(tx, arrival):
+    if entry.kind == kinds.EDIT and deletions.is_deleted(tx, arrival):
         sealed.update_state(tx, kept, "deleted")
         return True
+    if entry.kind == kinds.PROFILE and not sealed.has_later(tx, kept.conversation, kinds.PROFILE, kept.seq):
+        conversations.update_profile(tx, kept.conversation, opened.body_of_content(content))
     is_news = is_late and entry.kind == kinds.MESSAGE and entry.device != reader.device
     sealed.update_state(tx, kept, "open", is_late=is_news)
     entries.update_opened(tx, kept.conversation, take_effect(tx, arrival, content, entry, reader))
@@ -108,10 +111,8 @@ def take_effect(tx: Tx, arrival: Arrival, content: Content, entry: Entry, reader
     """Let what an entry says change what it aims at; gives the entry with its content."""
     aimed = arrivals.aim_of(tx, arrival)
     if isinstance(content, Deletion) and aimed is not None:
-        if content.on:
-            _erase(tx, arrival, aimed[0], reader)
-        else:
-            _restore(tx, arrival, content, aimed[0], reader)
+        for kept in deletions.take_effect(tx, arrival, content, aimed[0], reader):
+            reopen(tx, kept, reader, is_late=False)
     target = Position(aimed[0].seq, aimed[0].id) if aimed else None
     return replace(entry, body=opened.body_of_content(content), target=target)
 
@@ -131,8 +132,9 @@ def _opened(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> Content |
         raise _Refused("wrong_sender")
     if epoch.find(reader.account, reader.device) is None:
         raise _Refused("before_device")
-    if not keyring.take_envelope(tx, arrival, epoch, reader):
-        raise _Refused("bad_entry")
+    code = keyring.take_keys(tx, arrival, epoch, reader)
+    if code is not None:
+        raise _Refused(code)
     content = _content(tx, arrival, reader)
     if content is None and arrival.device == reader.device and not keyring.acceptable(tx, arrival, reader):
         raise _Refused("entry_forked")
@@ -162,9 +164,11 @@ def _check_place(tx: Tx, arrival: Arrival, epoch: Epoch) -> None:
         _tell(tx, arrival.row, arrival.entry, "gap")
 
 
-def _check_content(tx: Tx, arrival: Arrival, content: Content) -> None:
+def _check_content(tx: Tx, arrival: Arrival, content: Content, epoch: Epoch) -> None:
     aimed = arrivals.aim_of(tx, arrival)
-    code = checks.right_code(arrival.head, aimed[1] if aimed else None)
+    is_restore = isinstance(content, Deletion) and not content.on
+    aim, standing = aimed[1] if aimed else None, _standing(arrival, epoch)
+    code = checks.right_code(arrival.head, aim, standing, is_restore=is_restore)
     if code is None and content.after is not None:
         conversation, position = arrival.row.conversation, content.after[0]
         known = sealed.select_at(tx, conversation, position)
@@ -172,6 +176,15 @@ def _check_content(tx: Tx, arrival: Arrival, content: Content) -> None:
         code = checks.order_code(content, arrival.entry.seq, known.hash if known else None, is_here=is_here)
     if code is not None:
         raise _Refused(code)
+
+
+def _standing(arrival: Arrival, epoch: Epoch) -> Standing | None:
+    """Give the sender's role and the policy at the entry's epoch; None in a direct conversation."""
+    if arrival.row.kind != checks.GROUP:
+        return None
+    if epoch.membership is None:
+        return Standing(0, 0)
+    return Standing(epoch.role_of(arrival.entry.account), epoch.membership.policy)
 
 
 def _count(tx: Tx, arrival: Arrival, computed: tuple[EpochRow, Epoch]) -> None:
@@ -192,38 +205,3 @@ def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, content: Content | None) 
 def _tell(tx: Tx, row: ConversationRow, entry: Entry, code: str) -> None:
     about = Notice(code, now_ms(), entry.account, entry.device, row.conversation, entry.seq)
     notices.insert_notice(tx, about)
-
-
-# Deletion and restore -------------------------------------------------------------------------------------------------
-
-
-def _with_edits(tx: Tx, arrival: Arrival, target: Entry) -> list[SealedRow]:
-    conversation = arrival.row.conversation
-    about = entries.select_about(tx, conversation, target.seq, target.seq)
-    seqs = [target.seq, *(entry.seq for entry in about if entry.kind == kinds.EDIT)]
-    return [kept for seq in seqs if (kept := sealed.select_at(tx, conversation, seq)) is not None]
-
-
-def _is_deleted(tx: Tx, arrival: Arrival) -> bool:
-    kept = sealed.select_hashed(tx, arrival.row.conversation, arrival.head.target)
-    return kept is not None and kept.state == "deleted"
-
-
-def _erase(tx: Tx, arrival: Arrival, target: Entry, reader: Reader) -> None:
-    """Forget words and keys; whoever deleted keeps the keys, to restore."""
-    for kept in _with_edits(tx, arrival, target):
-        sealed.update_state(tx, kept, "deleted")
-        if arrival.entry.account != reader.account:
-            content_keys.delete_keys(tx, kept.hash)
-    entries.update_emptied(tx, arrival.row.conversation, target.seq)
-
-
-def _restore(tx: Tx, arrival: Arrival, content: Deletion, target: Entry, reader: Reader) -> None:
-    """Open the target again with the key that the restore brings; its edits wait for theirs."""
-    for kept in _with_edits(tx, arrival, target):
-        if kept.seq == target.seq and content.key is not None and target.device is not None:
-            given = ContentKey(kept.hash, content.key, target.account, target.device)
-            content_keys.insert_key(tx, given, now_ms())
-        if kept.sealed is not None:
-            sealed.update_state(tx, kept, "waiting")
-            reopen(tx, kept, reader, is_late=False)

@@ -37,6 +37,11 @@ def encrypt(tx: Tx, own: Own, account: AccountId, listed: ListedDevice, plaintex
     return Envelope(device_of(listed), kind, sent.body)
 
 
+def has_session(tx: Tx, own: Own, account: AccountId, listed: ListedDevice) -> bool:
+    """Tell whether something can be encrypted for a device without a bundle."""
+    return _record(tx, own, account, listed) is not None
+
+
 def begin(tx: Tx, own: Own, account: AccountId, listed: ListedDevice, found: wire.Bundle) -> None:
     """Begin a session from a bundle. Raises KeyRefused `device_not_listed`, or E2eeError when it is unsound."""
     if (found.device.bytes, found.registration_id, found.identity) != (

@@ -1,5 +1,7 @@
 """Sealing entries: one transaction makes the key, the envelopes and the finished request, before anything is sent.
 
+In a group the key goes in one sender-key message, once every device has the chain that it is made with.
+
 What it needs from the server, bundles and epoch numbers, it asks for by exceptions, and is tried again; the request
 that it leaves is sent byte for byte until it is answered.
 """
@@ -10,11 +12,12 @@ from typing import Literal, cast
 
 from msgspec.structs import replace
 
+from aparte.client.core.checks import GROUP
 from aparte.client.crypto import own as own_keys
-from aparte.client.crypto import pairwise, pins, rosters
+from aparte.client.crypto import pairwise, pins, rosters, sender_keys
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.errors import KeyRefused
-from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, profile, sealed
+from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, own_chains, profile, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
@@ -60,8 +63,11 @@ class Sealing:
     unusable: frozenset[bytes] = field(default=frozenset())
 
 
-def finished(tx: Tx, work: Sealing) -> bytes:
-    """Give the request of an item, sealing it if that was not done before. Raises KeyRefused and the two above."""
+def finished(tx: Tx, work: Sealing) -> Finished:
+    """Give the request of an item, sealing it if that was not done before.
+
+    Raises KeyRefused, the two above, and ChainLacking.
+    """
     own = own_keys.load(tx)
     done = outbox_sealed.select_finished(tx, work.item.item)
     if done is None:
@@ -69,14 +75,18 @@ def finished(tx: Tx, work: Sealing) -> bytes:
         assert what is not None  # noqa: S101 - the caller has seen it
         done = _sealed(tx, work, what, own)
         outbox_sealed.update_finished(tx, work.item.item, done)
-    return done.body
+    return done
 
 
-def again(tx: Tx, work: Sealing) -> None:
+def again(tx: Tx, work: Sealing, code: str) -> None:
     """Forget a request that the server refused because lists have changed: its key was for those of before."""
     done = outbox_sealed.select_finished(tx, work.item.item)
     if done is not None:
         outbox_sealed.update_unfinished(tx, work.item.item)
+    if code == "chain_too_old":
+        own_chains.delete_own_chain(tx, work.row.conversation)
+    elif code == "missing_devices":
+        own_chains.update_incomplete(tx, work.row.conversation)
 
 
 def accepted(tx: Tx, work: Sealing) -> None:
@@ -86,18 +96,12 @@ def accepted(tx: Tx, work: Sealing) -> None:
         return
     chains.upsert_chain(tx, work.row.conversation, mine.device, done.counter, done.hash)
     content_keys.insert_key(tx, ContentKey(done.hash, done.key, mine.account, mine.device), now_ms())
+    own_chains.update_committed(tx, work.row.conversation)
 
 
 def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
-    found, roster = rosters.newest(tx, work.row, own.account)
-    for account in found:
-        pins.check_may_send(tx, account)
-    if sealed.has_mismatch(tx, work.row.conversation):
-        raise KeyRefused("roster_mismatch")
-    epoch = epochs.select_newest(tx, work.row.conversation)
-    if epoch is None or epoch.roster != roster:
-        raise EpochUnknown
-    head = _head(tx, work, what, own, (epoch.epoch, roster))
+    epoch, readers = _epoch_of(tx, work.row, own)
+    head = _head(tx, work, what, own, epoch)
     content = _content(tx, work, what)
     key = secrets.token_bytes(entry_seal.KEY_BYTES)
     body = entry_seal.seal(head, contents.encode(content), key)
@@ -106,17 +110,36 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
     request = SealEntry(
         client_message_id=work.item.client_message_id,
         epoch=head.epoch,
-        roster=roster,
+        roster=head.roster,
         counter=head.counter,
         prev=head.prev,
         sealed=body,
-        envelopes=_envelopes(tx, work, own, found, plaintext),
-        kind=cast("Literal[1, 2, 3, 4, 5, 7]", what.kind),
+        envelopes=[] if readers is None else _envelopes(tx, work, own, readers, plaintext),
+        kind=cast("Literal[1, 2, 3, 4, 5, 6, 7]", what.kind),
         target=SealedTarget(what.target, head.target) if what.target is not None else None,
         on=what.is_on,
         tag=_tag(own, head, content) if isinstance(content, Reaction) else None,
     )
+    if readers is None:
+        chain, message = sender_keys.encrypt(tx, work.row.conversation, plaintext)
+        request = replace(request, chain=chain, key=message)
     return Finished(to_json(request), head.epoch, head.counter, digest, key)
+
+
+def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes], dict[AccountId, pins.Pin] | None]:
+    """Give number and roster of the epoch to seal for, and whose devices get an envelope: None if all have a chain."""
+    now, is_group = now_ms(), row.kind == GROUP
+    found, roster = rosters.newest(tx, row, own.account)
+    for account in found:
+        pins.check_may_send(tx, account)
+    if sealed.has_mismatch(tx, row.conversation):
+        raise KeyRefused("roster_mismatch")
+    epoch = epochs.select_newest(tx, row.conversation)
+    if epoch is None or epoch.roster != roster:
+        raise EpochUnknown
+    if is_group:
+        sender_keys.complete(tx, own, row.conversation, (roster, found), now)
+    return (epoch.epoch, roster), None if is_group else found
 
 
 def _head(tx: Tx, work: Sealing, what: Unsealed, own: Own, epoch: tuple[int, bytes]) -> Head:

@@ -174,6 +174,21 @@ def has_deletion(tx: Tx, row: SealedRow) -> bool:
     )
 
 
+def has_later(tx: Tx, conversation: ConversationId, kind: int, seq: int) -> bool:
+    """Tell whether an entry of a kind that was opened stands after a position."""
+    return bool(
+        tx.row(
+            """
+            SELECT 1 FROM entries e JOIN sealed s USING (conversation_id, seq)
+             WHERE e.conversation_id = ? AND e.seq > ? AND e.kind = ? AND s.state = 'open' LIMIT 1
+            """,
+            conversation.bytes,
+            seq,
+            kind,
+        )
+    )
+
+
 def select_unreadable(tx: Tx) -> dict[ConversationId, int]:
     """Count the entries of each conversation whose key is not here."""
     rows = tx.rows("SELECT conversation_id, count(*) FROM sealed WHERE state = 'waiting' GROUP BY conversation_id")
