@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from aparte.wire.ids import DeviceId
+from tests.support.lives import lives
 from tests.support.server import Aparte
 from tests.support.talk import PASSWORD, Company, Talker, company
 
@@ -184,25 +184,9 @@ class EverybodyReads(RuleBasedStateMachine):
             shutil.rmtree(self.home, ignore_errors=True)
 
 
-def lives(url: str, examples: int, steps: int) -> None:
-    """Let people live so many lives."""
-    machine = type("Lives", (EverybodyReads,), {"url": url})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.timeout(600)
 def test_everybody_reads_what_they_may(server: Aparte) -> None:
-    lives(server.url, examples=5, steps=15)
+    lives(EverybodyReads, server.url, examples=5, steps=15)
 
 
 @pytest.mark.timeout(600)
@@ -228,4 +212,4 @@ def test_a_full_life(server: Aparte, seed: int) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
 def test_everybody_reads_what_they_may_in_many_lives(server: Aparte) -> None:
-    lives(server.url, examples=80, steps=40)
+    lives(EverybodyReads, server.url, examples=80, steps=40)
