@@ -52,6 +52,8 @@ class Alice:
     stage: Stage
     talker: Talker
     waiting: list[str]
+    peer: str = ""
+    """Where she speaks, if that is not to bob."""
 
     @property
     def journal(self) -> Journal:
@@ -69,7 +71,7 @@ class Alice:
             home=str(self.talker.place.home),
             profile=self.talker.place.name,
             server=self.stage.evil.url,
-            peer=self.stage.bob.name,
+            peer=self.peer or self.stage.bob.name,
             say=say,
             until=f"re: {say[-1]}",
             journal=str(self._journal),
@@ -153,6 +155,13 @@ def pairwise(evil: Malice, device: DeviceId) -> list[tuple[DeviceId, int, bytes]
         (envelope.device, envelope.type, envelope.body)
         for entry in evil.sealed_by(device)
         for envelope in entry.envelopes
+        if envelope.type
+    ]
+    found += [
+        (envelope.device, envelope.type, envelope.body)
+        for sender, given in evil.given
+        if sender == device
+        for envelope in given.envelopes
         if envelope.type
     ]
     posted: list[NewPayloads] = [wanted for sender, wanted in evil.posted if sender == device]
