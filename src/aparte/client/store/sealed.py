@@ -1,6 +1,6 @@
 """SQL of sealed entries: what names each, what came before it from its device, and how far it is opened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -9,7 +9,10 @@ from aparte.wire import kinds
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 State = Literal["open", "waiting", "refused", "deleted"]
-COLUMNS = "conversation_id, seq, hash, epoch, roster, device_id, counter, prev, target, sealed, state, code, asked_at"
+COLUMNS = (
+    "conversation_id, seq, hash, epoch, roster, device_id, counter, prev, target, sealed, state, code, asked_at,"
+    " passed_by, is_linked"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,31 @@ class SealedRow:
     state: State
     code: str | None = None
     asked_at: int = 0
+    passed_by: AccountId | None = None
+    """Who has passed its key on; None of what came to this device itself."""
+    is_linked: bool = False
+    """Whether entries that came from the sender's own device lead to it all the same."""
+
+    @property
+    def mark(self) -> AccountId | None:
+        """By whose word alone this is what its sender has said; None if it is known."""
+        return None if self.is_linked else self.passed_by
 
 
 def sealed_row(row: Row) -> SealedRow:
     """Build a SealedRow."""
     conversation, seq, digest, epoch, roster, device, *rest = row
+    *rest, passed_by, is_linked = rest
     found = ConversationId(UUID(bytes=conversation))
-    return SealedRow(found, seq, digest, epoch, roster, DeviceId(UUID(bytes=device)), *rest)
+    passer = AccountId(UUID(bytes=passed_by)) if passed_by else None
+    kept = SealedRow(found, seq, digest, epoch, roster, DeviceId(UUID(bytes=device)), *rest)
+    return replace(kept, passed_by=passer, is_linked=bool(is_linked)) if passer else kept
 
 
 def insert_sealed(tx: Tx, row: SealedRow) -> None:
     """Keep a sealed entry."""
     tx.run(
-        f"INSERT INTO sealed ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+        f"INSERT INTO sealed ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
         row.conversation.bytes,
         row.seq,
         row.hash,
@@ -55,6 +70,8 @@ def insert_sealed(tx: Tx, row: SealedRow) -> None:
         row.state,
         row.code,
         row.asked_at,
+        row.passed_by.bytes if row.passed_by else None,
+        int(row.is_linked),
     )
 
 
@@ -69,9 +86,12 @@ def select_at(tx: Tx, conversation: ConversationId, seq: int) -> SealedRow | Non
 
 
 def select_hashed(tx: Tx, conversation: ConversationId, digest: bytes) -> SealedRow | None:
-    """Read the accepted entry of this hash."""
+    """Read the accepted entry of this hash; one that came to this device itself before one that was passed on."""
     row = tx.row(
-        f"SELECT {COLUMNS} FROM sealed WHERE hash = ? AND conversation_id = ? AND state <> 'refused'",  # noqa: S608 - constant
+        f"""
+        SELECT {COLUMNS} FROM sealed WHERE hash = ? AND conversation_id = ? AND state <> 'refused'
+         ORDER BY passed_by IS NOT NULL LIMIT 1
+        """,  # noqa: S608 - constant
         digest,
         conversation.bytes,
     )
@@ -85,11 +105,11 @@ def select_everywhere(tx: Tx, digest: bytes) -> list[SealedRow]:
 
 
 def select_counted(tx: Tx, conversation: ConversationId, device: DeviceId, counter: int) -> SealedRow | None:
-    """Read a device's accepted entry with this counter."""
+    """Read a device's accepted entry with this counter, among those that came to this device itself."""
     row = tx.row(
         f"""
         SELECT {COLUMNS} FROM sealed
-         WHERE conversation_id = ? AND device_id = ? AND counter = ? AND state <> 'refused'
+         WHERE conversation_id = ? AND device_id = ? AND counter = ? AND state <> 'refused' AND passed_by IS NULL
         """,  # noqa: S608 - constant
         conversation.bytes,
         device.bytes,
@@ -99,10 +119,11 @@ def select_counted(tx: Tx, conversation: ConversationId, device: DeviceId, count
 
 
 def select_newest(tx: Tx, conversation: ConversationId) -> tuple[int, bytes] | None:
-    """Read position and hash of the newest entry that was not refused."""
+    """Read position and hash of the newest entry that came to this device itself and was not refused."""
     row = tx.row(
         """
-        SELECT seq, hash FROM sealed WHERE conversation_id = ? AND state <> 'refused' ORDER BY seq DESC LIMIT 1
+        SELECT seq, hash FROM sealed WHERE conversation_id = ? AND state <> 'refused' AND passed_by IS NULL
+         ORDER BY seq DESC LIMIT 1
         """,
         conversation.bytes,
     )
