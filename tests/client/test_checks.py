@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from aparte.client.core.checks import Aim, Place, leaves_gap, order_code, place_code, right_code
+from aparte.client.core.checks import Aim, Place, Standing, leaves_gap, order_code, place_code, right_code
 from aparte.e2ee.content import Text
 from aparte.e2ee.entry import ZERO_HASH, Head
+from aparte.e2ee.membership import ADMIN, MEMBER, MODERATOR, OWNER, POLICY_HISTORY, POLICY_MODERATORS_WRITE
 from aparte.wire import kinds
 
 A, B, ROSTER, OTHER = b"a" * 32, b"b" * 32, b"r" * 32, b"o" * 32
@@ -107,6 +108,57 @@ EDIT_OF_ANN = Aim(kinds.EDIT, ANN)
 )
 def test_who_may_do_what(kind: int, target: bytes, aim: Aim | None, code: str | None) -> None:
     assert right_code(replace(HEAD, kind=kind, target=target), aim) == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "aim", "least", "least_where_moderators_write"),
+    [
+        (kinds.MESSAGE, ZERO_HASH, None, MEMBER, MODERATOR),
+        (kinds.MESSAGE, A, MESSAGE_OF_BOB, MEMBER, MODERATOR),
+        (kinds.EDIT, A, MESSAGE_OF_ANN, MEMBER, MODERATOR),
+        (kinds.EDIT, A, MESSAGE_OF_BOB, None, None),
+        (kinds.DELETION, A, MESSAGE_OF_ANN, MEMBER, MEMBER),
+        (kinds.DELETION, A, MESSAGE_OF_BOB, MODERATOR, MODERATOR),
+        (kinds.REACTION, A, MESSAGE_OF_BOB, MEMBER, MODERATOR),
+        (kinds.REACTION, A, EDIT_OF_ANN, None, None),
+        (kinds.PIN, A, MESSAGE_OF_BOB, MODERATOR, MODERATOR),
+        (kinds.PROFILE, ZERO_HASH, None, ADMIN, ADMIN),
+        (kinds.SETTINGS, ZERO_HASH, None, ADMIN, ADMIN),
+        (99, ZERO_HASH, None, None, None),
+    ],
+)
+@pytest.mark.parametrize("role", [0, MEMBER, MODERATOR, ADMIN, OWNER])
+def test_who_may_do_what_in_a_group(
+    kind: int, target: bytes, aim: Aim | None, least: int | None, least_where_moderators_write: int | None, role: int
+) -> None:
+    head = replace(HEAD, kind=kind, target=target)
+    for policy, needed in ((POLICY_HISTORY, least), (POLICY_MODERATORS_WRITE, least_where_moderators_write)):
+        code = None if needed is not None and role >= needed else "not_entitled"
+        assert right_code(head, aim, Standing(role, policy)) == code
+
+
+@pytest.mark.parametrize(
+    ("author", "deleted_by", "role", "code"),
+    [
+        (ANN, ANN, MEMBER, None),
+        (ANN, BOB, MEMBER, "not_entitled"),
+        (ANN, BOB, OWNER, "not_entitled"),
+        (BOB, ANN, MODERATOR, None),
+        (BOB, ANN, MEMBER, "not_entitled"),
+        (BOB, BOB, MODERATOR, "not_entitled"),
+        (ANN, None, MEMBER, None),
+        (BOB, None, MEMBER, "not_entitled"),
+    ],
+)
+def test_only_who_has_deleted_restores(author: bytes, deleted_by: bytes | None, role: int, code: str | None) -> None:
+    head = replace(HEAD, kind=kinds.DELETION, target=A)
+    aim = Aim(kinds.MESSAGE, author, deleted_by)
+    assert right_code(head, aim, Standing(role, 0), is_restore=True) == code
+
+
+@pytest.mark.parametrize("kind", [kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN])
+def test_what_must_aim_aims_in_a_group_too(kind: int) -> None:
+    assert right_code(replace(HEAD, kind=kind), None, Standing(OWNER, 0)) == "bad_entry"
 
 
 @pytest.mark.parametrize(

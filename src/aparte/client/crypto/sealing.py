@@ -128,7 +128,8 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
 
 def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes], dict[AccountId, pins.Pin] | None]:
     """Give number and roster of the epoch to seal for, and whose devices get an envelope: None if all have a chain."""
-    now, is_group = now_ms(), row.kind == GROUP
+    if row.kind == GROUP:
+        return _group_epoch(tx, row, own), None
     found, roster = rosters.newest(tx, row, own.account)
     for account in found:
         pins.check_may_send(tx, account)
@@ -137,9 +138,21 @@ def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes]
     epoch = epochs.select_newest(tx, row.conversation)
     if epoch is None or epoch.roster != roster:
         raise EpochUnknown
-    if is_group:
-        sender_keys.complete(tx, own, row.conversation, (roster, found), now)
-    return (epoch.epoch, roster), None if is_group else found
+    return (epoch.epoch, roster), found
+
+
+def _group_epoch(tx: Tx, row: ConversationRow, own: Own) -> tuple[int, bytes]:
+    """Give the epoch of a group once every device has the chain; while nothing has changed nobody is looked at."""
+    was_ready, now = epochs.select_ready(tx, row.conversation) is not None, now_ms()
+    epoch = rosters.ready(tx, row)
+    if sealed.has_mismatch(tx, row.conversation):
+        raise KeyRefused("roster_mismatch")
+    if epoch is None:
+        raise EpochUnknown
+    if not was_ready or not sender_keys.is_complete(tx, row.conversation, epoch.roster, now):
+        readers, _ = rosters.newest(tx, row, own.account)
+        sender_keys.complete(tx, own, row.conversation, (epoch.roster, readers), now)
+    return epoch.number, epoch.roster
 
 
 def _head(tx: Tx, work: Sealing, what: Unsealed, own: Own, epoch: tuple[int, bytes]) -> Head:
