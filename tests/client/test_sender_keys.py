@@ -221,6 +221,15 @@ def test_a_new_chain_begins_when_somebody_who_has_it_must_not_read_on(
             read(bob, ann, say(ann, b"not for bob"))
 
 
+def test_a_new_chain_begins_with_another_key_of_ones_own_account(ann: Party, bob: Party) -> None:
+    give(ann, inside(ann, bob))
+    commit(ann)
+    chain = chain_id(ann)
+    assert lacking(ann, inside(ann, bob)) == []
+    assert [one.device for one in lacking(ann, with_another_key(ann, inside(ann, bob)))] == [bob.device]
+    assert chain_id(ann) != chain
+
+
 def test_a_chain_is_worn_out_after_seven_days_and_after_a_thousand_messages(ann: Party, bob: Party) -> None:
     give(ann, inside(ann, bob))
     commit(ann)

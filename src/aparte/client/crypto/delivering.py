@@ -30,6 +30,8 @@ from aparte.wire.messages import Sent
 
 ATTEMPTS = 8
 """How often an item is sealed again because lists have changed, before that is called a mismatch."""
+LOOKS = 2
+"""How often the epoch of the newest lists is asked for before one entry is sealed."""
 AGAIN = frozenset({"stale_epoch", "missing_devices", "chain_too_old"})
 _random = random.SystemRandom()
 
@@ -78,7 +80,7 @@ async def ready(session: Session, work: Sealing) -> tuple[Sealing, Finished]:
             await distributing.make(session, work.row)
         except EpochUnknown:
             looks += 1
-            if looks > ATTEMPTS:
+            if looks > LOOKS:
                 raise ClientError("stale_epoch", "no epoch is made of the newest lists") from None
             await learn_epoch(session, work.row)
         except KeyRefused as error:

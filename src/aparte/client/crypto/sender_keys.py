@@ -18,6 +18,7 @@ from aparte.client.store.own_chains import GivenRow, OwnChainRow
 from aparte.e2ee import group, payload
 from aparte.e2ee.device_list import ListedDevice
 from aparte.e2ee.group import OwnChain
+from aparte.e2ee.messages import MESSAGE_TYPE
 from aparte.e2ee.payload import Chain
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
@@ -75,6 +76,7 @@ def begin(tx: Tx, own: Own, conversation: ConversationId, readers: Readers, now:
         counter, _ = chains.select_chain(tx, conversation, own.device) or (0, b"")
         own_chains.delete_own_chain(tx, conversation)
         own_chains.upsert_own_chain(tx, conversation, OwnChainRow(chain.chain_id, chain.serialize(), counter + 1))
+        own_chains.upsert_given(tx, conversation, _made_here(own, readers, now))
     return lacking(tx, own, conversation, readers, now)
 
 
@@ -128,6 +130,13 @@ def mark_lacking(tx: Tx, conversation: ConversationId, to: tuple[AccountId, Devi
         asked = GivenRow(to[1], to[0], b"", EMPTY, b"", 0, is_committed=True, is_due=True)
         own_chains.upsert_given(tx, conversation, asked)
     own_chains.upsert_own_chain(tx, conversation, replace(row, roster=None))
+
+
+def _made_here(own: Own, readers: Readers, now: int) -> GivenRow:
+    """Count the device that made the chain among those that have it: its own account's key may change too."""
+    pin = readers.get(own.account)
+    key = pin.list.account_key.serialize() if pin is not None else b""
+    return GivenRow(own.device, own.account, key, MESSAGE_TYPE, b"", now, is_committed=True)
 
 
 def _is_over(tx: Tx, conversation: ConversationId, row: OwnChainRow, readers: Readers, now: int) -> bool:
