@@ -99,12 +99,13 @@ def place_of(tx: Tx, arrival: Arrival, known_roster: bytes | None) -> Place:
     before = sealed.select_counted(tx, conversation, device, counter - 1) if counter > 1 else None
     same = sealed.select_counted(tx, conversation, device, counter)
     after = sealed.select_counted(tx, conversation, device, counter + 1)
+    known = sealed.select_hashed(tx, conversation, arrival.hash)
     chain = chains.select_chain(tx, conversation, device)
     newest = epochs.select_newest(tx, conversation, arrival.entry.seq)
     return Place(
         newest_epoch=newest.epoch if newest else 0,
         known_roster=known_roster,
-        is_known=sealed.select_hashed(tx, conversation, arrival.hash) is not None,
+        is_known=known is not None and known.passed_by is None,
         same_counter=same.hash if same else None,
         hash_before=before.hash if before else _hash_of(chain, counter - 1),
         prev_after=after.prev if after else None,

@@ -134,6 +134,8 @@ async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
     """Look at the lists again, and agree on the epoch if the server's roster is the one that they make."""
     await learn_lists(session, work.row)
     me = session.profile.account
+    if work.row.kind == GROUP and error.code == "missing_devices":
+        await _look_for_sleepers(session, work.row)
     with session.store.transaction() as tx:
         sealing.again(tx, work, error.code)
         if work.row.kind == GROUP:
@@ -144,3 +146,10 @@ async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
             rosters.agree(tx, work.row, me, number)
         elif error.code == "stale_epoch":
             rosters.disagree(tx, work.row)
+
+
+async def _look_for_sleepers(session: Session, row: ConversationRow) -> None:
+    """Ask again about devices that the server had not seen for long: they get the chain once they are back."""
+    with session.store.reading() as tx:
+        readers, _ = rosters.newest(tx, row, session.profile.account)
+    await pins.refresh(session, [account for account, pin in readers.items() if pin.dormant])

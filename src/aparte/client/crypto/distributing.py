@@ -11,6 +11,7 @@ from aparte.client.api import keys as api
 from aparte.client.crypto import bundles, own, pairwise, rosters, sender_keys
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.sender_keys import Recipient
+from aparte.client.errors import ClientError
 from aparte.client.session import Session
 from aparte.client.store import own_chains
 from aparte.client.store.conversations import ConversationRow
@@ -27,6 +28,8 @@ PART_BYTES = 350_000
 """What one part may have as JSON."""
 KEPT_MS = 540_000
 """How long the server surely has a part: it keeps them a minute longer."""
+WAIT_SECONDS = 30.0
+BUSY = 429
 ROOM_BYTES = 128
 """What an envelope has in JSON beside its body."""
 
@@ -56,7 +59,7 @@ async def hand_in(session: Session, row: ConversationRow, done: Finished) -> Non
     tell, sent = _teller(session, "distribution", waiting), 0
     while part := _next_part(session, conversation):
         envelopes = [_envelope(one) for one in part]
-        await api.distribute(session, conversation, Distributions(chain.chain_id, done.epoch, envelopes))
+        await _distribute(session, conversation, Distributions(chain.chain_id, done.epoch, envelopes))
         with session.store.transaction() as tx:
             own_chains.update_uploaded(tx, conversation, [one.device for one in part], now_ms())
         sent += len(part)
@@ -81,6 +84,16 @@ def _keep(session: Session, conversation: ConversationId, some: list[Recipient],
                 sender_keys.give_up(tx, conversation, one, now)
             else:
                 sender_keys.give(tx, mine, conversation, one, now)
+
+
+async def _distribute(session: Session, conversation: ConversationId, part: Distributions) -> None:
+    try:
+        await api.distribute(session, conversation, part)
+    except ClientError as error:
+        if error.code != "too_many":
+            raise
+        # chains that were given up are forgotten by the server within minutes
+        raise ClientError(error.code, error.detail, retry_after=WAIT_SECONDS, status=BUSY) from None
 
 
 def _next_part(session: Session, conversation: ConversationId) -> list[GivenRow]:

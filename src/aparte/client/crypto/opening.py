@@ -22,6 +22,7 @@ from aparte.e2ee import content as contents
 from aparte.e2ee import entry as entry_seal
 from aparte.e2ee.content import Content, Deletion
 from aparte.e2ee.errors import E2eeError, NeedsNewer
+from aparte.e2ee.membership import OWNER
 from aparte.wire import kinds
 from aparte.wire.ids import Position
 from aparte.wire.messages import Entry
@@ -59,8 +60,7 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
     except (E2eeError, OverflowError):
         _tell(tx, row, entry, "bad_entry")
         return silent
-    members = rosters.members_of(tx, row, reader.account)
-    computed = rosters.compute(tx, row.conversation, members, (found.epoch, found.roster), entry.seq)
+    computed = rosters.compute(tx, row, reader.account, (found.epoch, found.roster), entry.seq)
     try:
         if computed is None:
             raise _Refused(_unknown_roster(tx, row, reader))
@@ -84,7 +84,8 @@ def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> 
     row = conversations.select_conversation(tx, kept.conversation)
     entry = entries.select_entry(tx, kept.conversation, kept.seq)
     epoch = rosters.known(tx, kept.conversation, kept.epoch)
-    if row is None or entry is None or epoch is None or kept.sealed is None:
+    is_before_us = epoch is None and kept.passed_by is not None
+    if row is None or entry is None or kept.sealed is None or (epoch is None and not is_before_us):
         return False
     arrival = arrivals.arrival_again(row, entry, kept)
     try:
@@ -164,7 +165,7 @@ def _check_place(tx: Tx, arrival: Arrival, epoch: Epoch) -> None:
         _tell(tx, arrival.row, arrival.entry, "gap")
 
 
-def _check_content(tx: Tx, arrival: Arrival, content: Content, epoch: Epoch) -> None:
+def _check_content(tx: Tx, arrival: Arrival, content: Content, epoch: Epoch | None) -> None:
     aimed = arrivals.aim_of(tx, arrival)
     is_restore = isinstance(content, Deletion) and not content.on
     aim, standing = aimed[1] if aimed else None, _standing(arrival, epoch)
@@ -172,16 +173,22 @@ def _check_content(tx: Tx, arrival: Arrival, content: Content, epoch: Epoch) -> 
     if code is None and content.after is not None:
         conversation, position = arrival.row.conversation, content.after[0]
         known = sealed.select_at(tx, conversation, position)
-        is_here = entries.select_entry(tx, conversation, position) is not None
+        is_passed_on = known is not None and known.passed_by is not None
+        is_here = not is_passed_on and entries.select_entry(tx, conversation, position) is not None
         code = checks.order_code(content, arrival.entry.seq, known.hash if known else None, is_here=is_here)
     if code is not None:
         raise _Refused(code)
 
 
-def _standing(arrival: Arrival, epoch: Epoch) -> Standing | None:
-    """Give the sender's role and the policy at the entry's epoch; None in a direct conversation."""
+def _standing(arrival: Arrival, epoch: Epoch | None) -> Standing | None:
+    """Give the sender's role and the policy at the entry's epoch; None in a direct conversation.
+
+    Of epochs before one's own time nothing is known: what was said then is the word of who has passed it on.
+    """
     if arrival.row.kind != checks.GROUP:
         return None
+    if epoch is None:
+        return Standing(OWNER, 0)
     if epoch.membership is None:
         return Standing(0, 0)
     return Standing(epoch.role_of(arrival.entry.account), epoch.membership.policy)
