@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from tests.support import canary
 from tests.support.server import Aparte, aparte
-from tests.support.talk import Company, company
+from tests.support.talk import Company, Talker, company
 
 
 async def live(people: Company, readable: str, secret: str) -> None:
@@ -37,6 +37,21 @@ async def live(people: Company, readable: str, secret: str) -> None:
     lost = await alice.client.send(bob.name, f"regretted: {secret}")
     await bob.hears(f"regretted: {secret}")
     await alice.client.delete(bob.name, lost.id)
+    await live_in_a_group(alice, bob, secret)
+
+
+async def live_in_a_group(alice: Talker, bob: Talker, secret: str) -> None:
+    """Put it wherever a group has words: what it is called and says of itself, what is said, done and changed there."""
+    made = await alice.client.groups.new_group(secret, [bob.username], topic=f"topic: {secret}")
+    group = str(made.id)
+    sent = await alice.client.send(group, f"in the group: {secret}")
+    await bob.hears(f"in the group: {secret}")
+    await bob.client.react(group, sent.id, secret)
+    await alice.client.edit(group, sent.id, f"changed in the group: {secret}")
+    await alice.client.change_room(group, name=f"renamed {secret}", description=f"description: {secret}")
+    lost = await bob.client.send(group, f"regretted in the group: {secret}")
+    await alice.hears(f"regretted in the group: {secret}")
+    await alice.client.delete(group, lost.id)
 
 
 @asynccontextmanager
