@@ -78,7 +78,8 @@ class Party:
 
     def pin(self, *dormant: bytes) -> Pin:
         """What others know of this account."""
-        return Pin(self.account, self.owner.list, self.owner.signed(), None, None, frozenset(dormant))
+        known = self.owner.list
+        return Pin(self.account, known, self.owner.signed(), None, None, frozenset(dormant), known.hash)
 
     def bundle(self) -> Bundle:
         """What the server hands out of this device's prekeys."""
