@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.e2ee.group_vectors import bad_group_payloads, grants, group_payloads, invites, memberships
 from tests.e2ee.people import seeded
 
 from aparte.e2ee import container, content, device_list, entry, linking, payload
@@ -82,6 +83,9 @@ def _contents() -> list[tuple[int, content.Content]]:
         at=1_800_000_000_000, after=(41, HASH), text="Grüß dich 👋", format="markdown", mentions=(ACCOUNT,), reply=HASH,
         forwarded=True, ttl=("reading", 60),
     )  # fmt: skip
+    profile = content.Profile(
+        at=9, after=(1, HASH), name="x" * 100, topic="Grüße", description="d", welcome="Willkommen", rules="1. ♟\n2. ♙",
+    )  # fmt: skip
     return [
         (1, content.Text(at=0, text="x")),
         (1, full),
@@ -90,6 +94,8 @@ def _contents() -> list[tuple[int, content.Content]]:
         (3, content.Deletion(at=7, on=False, key=bytes(range(32)))),
         (4, content.Reaction(at=8, emoji="👍🏽", on=True)),
         (5, content.Pin(at=9, on=False)),
+        (6, content.Profile(at=9, name="Schach am Montag ♟")),
+        (6, profile),
         (7, content.Settings(at=10, ttl=("sending", 3_600))),
         (7, content.Settings(at=11)),
     ]
@@ -126,6 +132,15 @@ def _bad_contents() -> list[tuple[int, bytes, str]]:
         (3, pack({"v": 1, "at": 1, "on": True, "key": HASH}), "a deletion with a key"),
         (4, pack({"v": 1, "at": 1, "on": True, "emoji": "x" * 21}), "21 characters"),
         (5, pack({"v": 1, "at": 1}), "neither on nor off"),
+        (6, pack({"v": 1, "at": 1}), "no name"),
+        (6, pack({"v": 1, "at": 1, "name": ""}), "an empty name"),
+        (6, pack({"v": 1, "at": 1, "name": "\u3000"}), "a blank name"),
+        (6, pack({"v": 1, "at": 1, "name": "x" * 101}), "a name of 101 characters"),
+        (6, pack({"v": 1, "at": 1, "name": "x", "topic": "x" * 501}), "a topic of 501 characters"),
+        (6, pack({"v": 1, "at": 1, "name": "x", "description": "x" * 2_001}), "a description of 2,001 characters"),
+        (6, pack({"v": 1, "at": 1, "name": "x", "welcome": "x" * 2_001}), "a welcome of 2,001 characters"),
+        (6, pack({"v": 1, "at": 1, "name": "x", "rules": "x" * 4_001}), "rules of 4,001 characters"),
+        (6, pack({"v": 1, "at": 1, "name": "x", "topic": None}), "no text"),
         (7, pack({"v": 1, "at": 1, "ttl": ["never", 1]}), "an unknown beginning"),
     ]
 
@@ -239,13 +254,15 @@ def payloads() -> dict[str, Any]:
         ("key request", payload.KeyRequest((digest, key))),
         ("account state", payload.AccountState()),
         ("account state", payload.AccountState(account_private=pair(201).private, pins=(pin, verified))),
+        *group_payloads(signed[0]),
         ("signed lists", payload.SignedLists((*signed, rotation))),
     ]
     one = payload.encode(good[1][1])
     wrong = [b"", b"\0\0", b"\1", one[:-1], one + b"\0", b"\3", b"\3" + bytes(31), b"\3" + bytes(32 * 101)]
     wrong += [b"\1" + bytes(64 * 101), b"\5", b"\5\xc0", b"\5" + pack({"v": 1, "account_private": bytes(31)})]
     wrong += [b"\7", b"\7\1", b"\7\1\0\1", b"\7\1\0\0", payload.encode(good[-1][1])[:-1], b"\7" + b"\x09\0\0" * 101]
-    ignored = [b"\x02", b"\x04", b"\x09anything", b"\xff", b"\5" + pack({"v": 2})]
+    wrong += bad_group_payloads()
+    ignored = [b"\x04", b"\6" + pack({"v": 2}), b"\x09anything", b"\xff", b"\5" + pack({"v": 2})]
     return {
         "payloads": [{"what": what, "bytes": payload.encode(said).hex()} for what, said in good],
         "ignored": [data.hex() for data in ignored],
@@ -359,6 +376,9 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "payloads": payloads,
     "containers": containers,
     "linking": linkings,
+    "memberships": memberships,
+    "invites": invites,
+    "grants": grants,
 }
 
 if __name__ == "__main__":

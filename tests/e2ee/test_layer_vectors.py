@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tests.e2ee.layer_vectors import FILES, FOLDER, patterned
 
-from aparte.e2ee import container, content, device_list, entry, linking, payload
+from aparte.e2ee import container, content, device_list, entry, grant, invite, linking, membership, payload
 from aparte.e2ee.device_list import DeviceList, Signed
 from aparte.e2ee.entry import Head
-from aparte.e2ee.errors import BadContent, BadList, E2eeError, InvalidMessage, NeedsNewer
+from aparte.e2ee.errors import BadContent, BadList, BadStatement, E2eeError, InvalidMessage, NeedsNewer
 from aparte.e2ee.keys import KeyPair, PublicKey
+from aparte.e2ee.membership import Member, Membership
 from aparte.e2ee.primitives import hkdf, hmac_sha256, sha256
 from aparte.e2ee.roster import direct_id, roster
 
@@ -189,3 +190,127 @@ def test_what_linking_refuses() -> None:
             linking.read_offer(beginning.invitation, bytes.fromhex(offer))
     for answer in vector["another_code_after_answers"]:
         assert linking.answered(beginning, bytes.fromhex(answer)).code != vector["code"]
+
+
+class Keys:
+    """What a reader of `memberships.json` knows of everybody's account keys."""
+
+    def __init__(self, accounts: list[dict[str, Any]]) -> None:
+        self.lines: dict[bytes, list[tuple[int, bytes]]] = {}
+        for account in accounts:
+            line, rows = 0, []
+            for key in account["keys"]:
+                line += key["change"] == "reset"
+                assert KeyPair.from_private(bytes.fromhex(key["private"])).public.serialize().hex() == key["public"]
+                rows.append((line, bytes.fromhex(key["public"])))
+            self.lines[bytes.fromhex(account["id"])] = rows
+
+    def place(self, account: bytes, key33: bytes) -> tuple[int, int]:
+        """Line and version of a key."""
+        rows = self.lines[account]
+        at = [key for _, key in rows].index(key33)
+        return rows[at][0], at
+
+    def follows(self, account: bytes, admitted: bytes, other: bytes) -> bool:
+        before, after = self.place(account, admitted), self.place(account, other)
+        return before[0] == after[0] and before[1] <= after[1]
+
+    def is_other_line(self, account: bytes, one: bytes, other: bytes) -> bool:
+        return self.place(account, one)[0] != self.place(account, other)[0]
+
+
+def fold(state: Membership | None, vector: dict[str, Any], keys: Keys) -> Membership:
+    second = vector["link_signature"]
+    signed = membership.Signed(
+        bytes.fromhex(vector["statement"]),
+        bytes.fromhex(vector["signature"]),
+        bytes.fromhex(second) if second is not None else None,
+    )
+    actor_key = PublicKey.deserialize(bytes.fromhex(vector["actor_key"]))
+    statement = membership.verify(signed, actor_key, state, keys.follows)
+    return membership.begin(statement) if state is None else membership.apply(state, statement, keys.is_other_line)
+
+
+def folded() -> tuple[list[Membership], Keys]:
+    vectors = load("memberships")
+    keys, states = Keys(vectors["accounts"]), []
+    for vector in vectors["statements"]:
+        states.append(fold(states[-1] if states else None, vector, keys))
+    return states, keys
+
+
+def test_a_chain_of_statements() -> None:
+    vectors = load("memberships")
+    for state, vector in zip(folded()[0], vectors["statements"], strict=True):
+        after = vector["after"]
+        members = sorted(state.members.values(), key=lambda member: member.number)
+        assert (state.number, state.hash.hex(), state.policy) == (vector["number"], vector["hash"], after["policy"])
+        assert state.conversation.hex() == vectors["conversation"]
+        assert members == [
+            Member(bytes.fromhex(row["account"]), row["role"], row["number"], bytes.fromhex(row["key"]))
+            for row in after["members"]
+        ]
+        assert (state.owner.hex() if state.owner else None) == after["owner"]
+        assert sorted(account.hex() for account in state.removed) == after["removed"]
+        assert {account.hex(): version for account, version in state.versions.items()} == after["versions"]
+        links = {link_id.hex(): link for link_id, link in state.links.items()}
+        assert set(links) == {row["id"] for row in after["links"]}
+        for row in after["links"]:
+            found = links[row["id"]]
+            assert found.key33.hex() == row["key"]
+            assert [found.role, found.expires, found.uses, found.used] == [
+                row[name] for name in ("role", "expires", "uses", "used")
+            ]
+    assert {vector["action"] for vector in vectors["statements"]} == {
+        action.name.lower() for action in membership.Action
+    }
+
+
+@pytest.mark.parametrize("vector", load("memberships")["refused"], ids=lambda vector: vector["why"])
+def test_statements_that_are_refused(vector: dict[str, Any]) -> None:
+    states, keys = folded()
+    with pytest.raises(BadStatement):
+        fold(states[vector["after"] - 1], vector, keys)
+
+
+@pytest.mark.parametrize("vector", load("memberships")["refused_first"], ids=lambda vector: vector["why"])
+def test_beginnings_that_are_refused(vector: dict[str, Any]) -> None:
+    with pytest.raises(BadStatement):
+        fold(None, vector, Keys(load("memberships")["accounts"]))
+
+
+@pytest.mark.parametrize("vector", load("memberships")["heirs"])
+def test_heirs(vector: dict[str, Any]) -> None:
+    rows = [(bytes.fromhex(row["account"]), row["role"], row["number"]) for row in vector["members"]]
+    heir = membership.heir({account: Member(account, role, number, bytes(33)) for account, role, number in rows})
+    assert (heir.hex() if heir else None) == vector["heir"]
+
+
+def test_invites() -> None:
+    vectors = load("invites")
+    for vector in vectors["invites"]:
+        found = invite.parse(vector["text"])
+        key = invite.link_key(found.seed)
+        assert (found.conversation.hex(), found.seed.hex()) == (vector["conversation"], vector["seed"])
+        assert (key.private.hex(), key.public.serialize().hex()) == (vector["private"], vector["public"])
+        assert invite.link_id(key.public).hex() == vector["id"]
+        assert invite.text(found) == vector["text"]
+    for text in vectors["refused_texts"]:
+        with pytest.raises(InvalidMessage):
+            invite.parse(text)
+
+
+def test_grants() -> None:
+    vectors = load("grants")
+    key, salt = bytes.fromhex(vectors["key"]), bytes.fromhex(vectors["salt"])
+    for vector in vectors["grants"]:
+        triples = grant.unpack(bytes.fromhex(vector["packed"]))
+        assert [[row.number, row.key.hex(), row.hash.hex()] for row in triples] == vector["triples"]
+        assert grant.open_(key, bytes.fromhex(vector["container"])) == triples
+        assert grant.seal(key, triples, lambda _: salt).hex() == vector["container"]
+    for data in vectors["refused"]:
+        with pytest.raises(InvalidMessage):
+            grant.unpack(bytes.fromhex(data))
+    for data in vectors["refused_containers"]:
+        with pytest.raises(InvalidMessage):
+            grant.open_(key, bytes.fromhex(data))
