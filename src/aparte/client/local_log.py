@@ -1,18 +1,23 @@
 """The profile's copy of the logs: every change of it is one transaction that leaves floor..cursor without hole."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from aparte.client import past
 from aparte.client.core import checks
 from aparte.client.core.bodies import body_of
+from aparte.client.core.events import Happened
 from aparte.client.core.sync import before
-from aparte.client.core.view import changed, lasting, message_of, reactions_of
+from aparte.client.core.view import changed, lasting, message_of
 from aparte.client.crypto import lists, opening, own
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import ClientError, KeyRefused
-from aparte.client.store import conversations, entries, people, profile, sealed, state
+from aparte.client.store import conversations, entries, notices, people, profile, sealed, state
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
+from aparte.client.store.notices import Notice
 from aparte.wire import kinds
 from aparte.wire.accounts import Person, StateItem
 from aparte.wire.content import Profile
@@ -22,6 +27,8 @@ from aparte.wire.messages import Entry, Message
 
 AT_ONCE = 20
 """How many conversations are merged in order of time when many have something new."""
+UNSEALED = frozenset({kinds.CREATED, kinds.JOINED, kinds.LEFT, kinds.REMOVED, kinds.ROLE, kinds.STATEMENT})
+"""Kinds about who is where that nobody seals."""
 
 
 def append(store: Store, me: AccountId, conversation: ConversationId, new: list[Entry]) -> Position | None:
@@ -39,12 +46,27 @@ def append(store: Store, me: AccountId, conversation: ConversationId, new: list[
             return row.cursor
         reader = reader_of(tx, me) if row.is_sealed else None
         for entry in fresh:
-            kept = entry if reader is None else opening.take(tx, row, entry, reader)
+            kept = entry if reader is None else checked(tx, row, entry, reader)
             entries.insert_entries(tx, conversation, [kept])
             take_in(tx, me, row, kept)
         cursor = Position(fresh[-1].seq, fresh[-1].id)
         conversations.update_cursor(tx, conversation, cursor)
         return cursor
+
+
+def checked(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> Entry:
+    """Give an entry of an encrypted conversation as the log keeps it: without its body if that is not to be believed.
+
+    The server's own word of who came and went counts in rooms alone; here members sign it.
+    """
+    if entry.kind not in UNSEALED:
+        return opening.take(tx, row, entry, reader)
+    body = body_of(entry)
+    if isinstance(body, kinds.StatementChange) and row.kind == "group":
+        return entry if lists.take_statement(tx, row, entry, body, reader.account) else replace(entry, body=None)
+    about = Notice("bad_entry", own.now_ms(), entry.account, entry.device, row.conversation, entry.seq)
+    notices.insert_notice(tx, about)
+    return replace(entry, body=None, target=None)
 
 
 def continuing(cursor: Position, new: list[Entry]) -> list[Entry]:
@@ -61,7 +83,7 @@ def take_in(tx: Tx, me: AccountId, row: ConversationRow, entry: Entry) -> None:
     body, conversation = body_of(entry), row.conversation
     if isinstance(body, Profile):
         conversations.update_profile(tx, conversation, body)
-    elif isinstance(body, kinds.MemberChange) and body.account == me:
+    elif isinstance(body, kinds.MemberChange) and body.account == me and not row.is_sealed:
         conversations.update_role(tx, conversation, body.role)
     elif isinstance(body, kinds.DevicesChange) and row.is_sealed:
         lists.take_change(tx, row, entry, body, me)
@@ -97,6 +119,9 @@ def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Posit
     with store.transaction() as tx:
         check_kind(tx, found)
         conversations.upsert_conversation(tx, found, found.head if from_head else found.membership.joined)
+        mine = profile.select_profile(tx)
+        if found.kind == "group" and mine is not None:
+            lists.keep_role(tx, found.id, mine.account, is_inside=True)
         row = conversations.select_conversation(tx, found.id)
         assert row is not None  # noqa: S101 - just written
         return row.cursor
@@ -136,22 +161,28 @@ def usernames(store: Store, accounts: set[AccountId]) -> dict[AccountId, str]:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """An entry that the application has not been given; `message` as it is now, None when there is nothing to show."""
+    """An entry that the application has not been given; `message` as it is now, or what it did to the conversation.
+
+    Neither when there is nothing to show.
+    """
 
     conversation: ConversationRow
     entry: Entry
     message: Message | None
+    event: Happened | None = None
+    reply: Message | None = None
+    """The message that it answers, if that is here."""
 
 
-def unheard(store: Store, device: DeviceId, limit: int) -> list[Unheard]:
+def unheard(store: Store, device: DeviceId, limit: int, told: Collection[int] = ()) -> list[Unheard]:
     """Read what the application has not been given, in order within a conversation, the oldest conversations first.
 
-    Where there is nothing for it, its pointer moves to the end of the log.
+    Where there is nothing for it, its pointer moves to the end of the log. `told`: kinds given beside messages.
     """
     with store.transaction() as tx:
         waiting: list[tuple[ConversationRow, list[Entry]]] = []
         for row in conversations.select_unheard(tx):
-            first = unheard_of(tx, row, device, 1)
+            first = unheard_of(tx, row, device, 1, told)
             if first:
                 waiting.append((row, first))
             else:
@@ -159,15 +190,16 @@ def unheard(store: Store, device: DeviceId, limit: int) -> list[Unheard]:
         waiting.sort(key=lambda item: item[1][0].id)
         found: list[Unheard] = []
         for row, _ in waiting[:AT_ONCE]:
-            found += as_of_now(tx, row, unheard_of(tx, row, device, limit))
+            found += as_of_now(tx, row, unheard_of(tx, row, device, limit, told))
         found.sort(key=lambda item: item.entry.id)
         return found[:limit]
 
 
-def unheard_of(tx: Tx, row: ConversationRow, device: DeviceId, limit: int) -> list[Entry]:
+def unheard_of(tx: Tx, row: ConversationRow, device: DeviceId, limit: int, told: Collection[int] = ()) -> list[Entry]:
     """Read what a conversation has for the application: what opened late, and what is new."""
     late = entries.select_late(tx, row.conversation, row.listened_seq) if row.is_sealed else []
-    return (late + entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit))[:limit]
+    wanted = told if row.is_sealed else ()
+    return (late + entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit, wanted))[:limit]
 
 
 def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unheard]:
@@ -184,41 +216,11 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
         for change in lasting(changes.get(entry.seq, ())):
             message = changed(message, change)
         is_gone = message.content is None or f"hidden:{row.conversation}:{entry.id}" in hidden
-        shown.append(Unheard(row, entry, None if entry.kind == kinds.MESSAGE and is_gone else message))
+        event = past.event_of(tx, row, entry)
+        is_shown = event is None and not (entry.kind in past.SHOWN and is_gone)
+        reply = past.answered(tx, row, entry) if row.is_sealed and is_shown else None
+        shown.append(Unheard(row, entry, message if is_shown else None, event, reply))
     return shown
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A message of an encrypted conversation as it is now; `state` and `code` say why it cannot be read."""
-
-    message: Message
-    state: str
-    code: str | None
-    reactions: dict[str, tuple[AccountId, ...]]
-
-
-def newest(store: Store, row: ConversationRow, before_seq: int, limit: int) -> list[Kept]:
-    """Read the newest messages before a position out of the store, oldest first, but for those hidden."""
-    with store.reading() as tx:
-        found = entries.select_messages(tx, row.conversation, before_seq, limit)
-        if not found:
-            return []
-        first, last = found[0].seq, found[-1].seq
-        changes = entries.select_about(tx, row.conversation, first, last)
-        states = sealed.select_states(tx, row.conversation, first, last)
-        hidden = state.select_keys(tx, f"hidden:{row.conversation}:")
-    kept: list[Kept] = []
-    for entry in found:
-        about = [change for change in changes if change.target is not None and change.target.seq == entry.seq]
-        message = message_of(row.conversation, entry)
-        for change in lasting(about):
-            message = changed(message, change)
-        how = states.get(entry.seq)
-        state_now, code = (how.state, how.code) if how else ("refused", "bad_entry")
-        if f"hidden:{row.conversation}:{entry.id}" not in hidden:
-            kept.append(Kept(message, state_now, code, reactions_of(about)))
-    return kept
 
 
 def mark_heard(store: Store, heard: Iterable[tuple[ConversationId, int]]) -> None:

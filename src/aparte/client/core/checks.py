@@ -39,8 +39,13 @@ DERIVED = 8
 def disguise_code(found: Conversation, me: AccountId) -> str | None:
     """Name what is wrong with what the server says a conversation is; None if it can be that.
 
-    A private one is encrypted, and its id follows from its people; nothing else is encrypted yet.
+    A private one is encrypted, and its id follows from its people; that of a group follows from its first statement,
+    which is looked at before anything is sent there. The server knows no names of either. Nothing else is encrypted.
     """
+    if found.kind == "group":
+        is_private = found.encryption_mode == "e2ee" and not found.is_public and found.peer is None
+        is_nameless = not (found.name or found.topic or found.description)
+        return None if is_private and is_nameless and found.id.version == DERIVED else "unexpected_answer"
     if found.kind == "direct":
         is_sound = found.peer is not None and found.peer != me
     elif found.kind == "self":

@@ -1,17 +1,35 @@
-"""Before sealed entries are stored: the lists that checking them needs are fetched, as a transaction cannot wait."""
+"""Before entries of an encrypted conversation are stored: what checking them needs is fetched, as a transaction cannot
+wait.
+
+Of a group the entries are gone through once for nothing, in a transaction that is undone: so what is missing is what
+the real one would have missed.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aparte.client.crypto import lists, pins
+from aparte.client.core.bodies import body_of
+from aparte.client.core.sync import NOT_OURS
+from aparte.client.crypto import disagreeing, folding, learning, lists, pins, rosters
 from aparte.client.crypto.own import now_ms
-from aparte.client.errors import KeyRefused
+from aparte.client.crypto.rosters import Changed
+from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import conversations, sealed
-from aparte.wire.ids import ConversationId
+from aparte.client.store import conversations, epochs, sealed, statements
+from aparte.client.store.conversations import ConversationRow
+from aparte.client.store.db import Tx
+from aparte.wire.groups import SignedStatement
+from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.kinds import DevicesChange, StatementChange
 from aparte.wire.messages import Entry
 
 HOUR_MS = 3_600_000
+EPOCHS_AT_ONCE = 20
+"""How many epochs of one page of the log the server is asked about; honest ones follow from each other."""
+
+
+class _Undone(Exception):
+    """Ends a transaction that only tried something."""
 
 
 async def prepare(session: Session, conversation: ConversationId, new: Sequence[Entry]) -> bool:
@@ -21,14 +39,91 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
         row = conversations.select_conversation(tx, conversation)
         if row is None or not row.is_sealed:
             return False
-        wanted = lists.unknown(tx, row, new, me)
+        wanted = lists.unknown(tx, row, new, me) if row.kind != "group" else set()
+        is_new = row.kind == "group" and _has_new(tx, row, new)
     if wanted:
         with suppress(KeyRefused):
             await pins.refresh(session, sorted(wanted))
+    if is_new:
+        try:
+            await _prepare_group(session, row, new, me)
+        except ClientError as error:  # who is out is not told any more, and sees for themselves what does not fit
+            if error.code not in NOT_OURS and not isinstance(error, KeyRefused):
+                raise
     return True
 
 
 def must_ask(session: Session) -> bool:
-    """Tell whether an entry waits whose key was not asked for."""
+    """Tell whether an entry waits whose key was not asked for, or did not fit and its device was not told why."""
     with session.store.reading() as tx:
-        return bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1))
+        return bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1)) or disagreeing.is_due(tx)
+
+
+def _has_new(tx: Tx, row: ConversationRow, new: Sequence[Entry]) -> bool:
+    """Tell whether entries change who is in a group, or name an epoch that is not known."""
+    for entry in new:
+        if entry.sealed is None:
+            if isinstance(body_of(entry), DevicesChange | StatementChange):
+                return True
+            continue
+        head = epochs.select_head(tx, row.conversation, entry.sealed.epoch)
+        if head is None or head.roster != entry.sealed.roster:
+            return True
+    return False
+
+
+async def _prepare_group(session: Session, row: ConversationRow, new: Sequence[Entry], me: AccountId) -> None:
+    signed = _statements(new)
+    with session.store.reading() as tx:
+        wanted = folding.unknown_accounts(tx, signed) | lists.ahead(tx, new)
+        newest = statements.select_newest(tx, row.conversation)
+    await learning.know(session, wanted)
+    if newest is None or any(folding.number_of(one) > newest[0] + 1 for one in signed[:1]):
+        await learning.learn_statements(session, row.conversation, None)
+    asked: set[int] = set()
+    while len(asked) < EPOCHS_AT_ONCE:
+        missing = _missed(session, row, new, me)
+        if missing is None or missing in asked:
+            return
+        asked.add(missing)
+        await learning.learn(session, row.conversation, missing)
+
+
+def _statements(new: Sequence[Entry]) -> list[SignedStatement]:
+    bodies = [body_of(entry) for entry in new if entry.sealed is None]
+    return [body.signed for body in bodies if isinstance(body, StatementChange)]
+
+
+def _missed(session: Session, row: ConversationRow, new: Sequence[Entry], me: AccountId) -> int | None:
+    """Try these entries; gives the number of the first epoch that cannot be computed."""
+    missing: int | None = None
+    with suppress(_Undone), session.store.transaction() as tx:
+        for entry in new:
+            missing = _tried(tx, row, entry, me)
+            if missing is not None:
+                break
+        raise _Undone
+    return missing
+
+
+def _tried(tx: Tx, row: ConversationRow, entry: Entry, me: AccountId) -> int | None:
+    body = body_of(entry) if entry.sealed is None else None
+    changed: Changed | None = None
+    if entry.sealed is not None:
+        named = entry.sealed.epoch, entry.sealed.roster
+    elif isinstance(body, StatementChange):
+        if learning.taken(tx, row.conversation, [body.signed]) is not None or not body.epoch:
+            return None
+        named, changed = (body.epoch, body.roster), Changed(statement=folding.number_of(body.signed))
+    elif isinstance(body, DevicesChange):
+        account = lists.account_of(body.devices)
+        with suppress(KeyRefused):
+            pins.take(tx, account, [body.devices], now_ms())
+        changed = Changed(account=account, version=pins.version_of(body.devices))
+        named = body.epoch, body.roster
+    else:
+        return None
+    computed = rosters.compute(tx, row, me, named, entry.seq, changed)
+    if computed is not None:
+        rosters.meet(tx, row.conversation, computed[0])
+    return named[0] if computed is None else None

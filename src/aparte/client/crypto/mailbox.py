@@ -12,7 +12,7 @@ from contextlib import suppress
 from aparte.client import local_log
 from aparte.client.api import payloads as api
 from aparte.client.core import retry
-from aparte.client.crypto import key_requests, keyring, lists, opening, own, pairwise, pins, shared
+from aparte.client.crypto import disagreeing, key_requests, keyring, opening, own, pairwise, pins, shared
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
@@ -24,8 +24,9 @@ from aparte.e2ee import payload
 from aparte.e2ee.device_list import ListedDevice
 from aparte.e2ee.errors import E2eeError, NoSession
 from aparte.e2ee.payload import AccountState, KeyRequest, Keys, SignedLists
+from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId
-from aparte.wire.keys import NewPayload, Payload, SignedList
+from aparte.wire.keys import NewPayload, Payload
 
 ROUND_SECONDS = 180.0
 AT_ONCE = 32
@@ -74,6 +75,7 @@ class Mailbox:
             return
         await self._take_in(me)
         await key_requests.ask(self._session, reader)
+        await disagreeing.answer(self._session, reader)
         await send_out(self._session)
 
     async def _take_in(self, me: AccountId) -> None:
@@ -82,13 +84,15 @@ class Mailbox:
             if not page.payloads:
                 return
             await self._learn_senders(page.payloads, me)
+            later: list[SignedStatement] = []
             for one in page.payloads:
                 with self._session.store.transaction(durable=True) as tx:
                     reader = local_log.reader_of(tx, me)
-                    opened = payloads.insert_seen(tx, one.id, now_ms()) and take(tx, reader, one)
+                    opened = payloads.insert_seen(tx, one.id, now_ms()) and take(tx, reader, one, later)
                 if opened:
                     self._on_change()
                 await asyncio.sleep(0)
+            await disagreeing.settle(self._session, later)
             await api.done(self._session, [one.id for one in page.payloads])
             if not page.more:
                 return
@@ -132,8 +136,11 @@ def sender_of(tx: Tx, one: Payload) -> ListedDevice | None:
     return pin.list.find(one.device.bytes) if pin else None
 
 
-def take(tx: Tx, reader: Reader, one: Payload) -> bool:
-    """Open a payload and do what it says; tells whether an entry that waited is open now. The unsound is dropped."""
+def take(tx: Tx, reader: Reader, one: Payload, later: list[SignedStatement]) -> bool:
+    """Open a payload and do what it says; tells whether an entry that waited is open now. The unsound is dropped.
+
+    Statements that cannot be checked before lists are fetched are put to `later`.
+    """
     listed = sender_of(tx, one)
     if listed is None or reader.own is None:
         return False
@@ -151,7 +158,7 @@ def take(tx: Tx, reader: Reader, one: Payload) -> bool:
         case AccountState() if one.account == reader.account:
             take_account_state(tx, found)
         case SignedLists():
-            take_lists(tx, found, one.account)
+            later += disagreeing.take(tx, found, one.account)
     return False
 
 
@@ -160,11 +167,3 @@ def take_account_state(tx: Tx, found: AccountState) -> None:
     if found.account_private is not None:
         own.take_account_key(tx, found.account_private)
     shared.adopt(tx, found.pins, now_ms())
-
-
-def take_lists(tx: Tx, found: SignedLists, sender: AccountId) -> None:
-    """Take the sender's own lists that it passes on, as if the server had served them."""
-    signed = [SignedList(one.list, one.signature, one.previous_signature) for one in found.lists]
-    mine = [one for one in signed if lists.account_of(one) == sender]
-    with suppress(KeyRefused):
-        pins.take(tx, sender, mine, now_ms())

@@ -8,13 +8,14 @@ list that fits, nothing is sent to that account.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from uuid import UUID
 
 from aparte.client.api import keys as api
-from aparte.client.crypto import own
+from aparte.client.crypto import lines, own
 from aparte.client.errors import KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import notices, own_keys
+from aparte.client.store import list_versions, notices, own_keys
 from aparte.client.store import pins as rows
 from aparte.client.store.db import Tx
 from aparte.client.store.notices import Notice
@@ -27,6 +28,11 @@ from aparte.e2ee.primitives import sha256
 from aparte.wire.ids import AccountId, DeviceId
 from aparte.wire.keys import ListQuestion, ListsOf, SignedList
 
+AT_ONCE = 100
+"""How many accounts' lists are asked for, and taken, at once."""
+read = lru_cache(4096)(DeviceList.deserialize)
+"""Reads a list that was checked before; those of a whole group are read with every epoch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -38,6 +44,8 @@ class Pin:
     verified_key: bytes | None
     changed_at: int | None
     dormant: frozenset[bytes]
+    hash: bytes
+    """Of the list."""
 
     @property
     def is_verified(self) -> bool:
@@ -54,8 +62,8 @@ def pinned(tx: Tx, account: AccountId) -> Pin | None:
 def of_row(row: PinRow) -> Pin:
     """Read a pin as it is kept."""
     dormant = frozenset(row.dormant[at : at + 16] for at in range(0, len(row.dormant), 16))
-    known = DeviceList.deserialize(row.list)
-    return Pin(row.account, known, SignedList(row.list, row.signature), row.verified_key, row.changed_at, dormant)
+    signed = SignedList(row.list, row.signature)
+    return Pin(row.account, read(row.list), signed, row.verified_key, row.changed_at, dormant, row.hash)
 
 
 def check_may_send(tx: Tx, account: AccountId) -> None:
@@ -87,25 +95,48 @@ def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *
     return True
 
 
+def compare(tx: Tx, account: AccountId, signed: SignedList, now: int) -> None:
+    """Compare a list that somebody else shows with the one of that version that is known; what is new is not taken.
+
+    Raises KeyRefused `list_forked` if the key of that version has signed both.
+    """
+    data = list_versions.select_list(tx, account, version_of(signed))
+    if data is None or data == signed.list:
+        return
+    try:
+        read(data).account_key.verify(signed.list, signed.signature)
+    except InvalidSignature:
+        return
+    raise refused(tx, account, "list_forked", signed, now)
+
+
 async def refresh(session: Session, accounts: Iterable[AccountId]) -> None:
     """Fetch what is new of these accounts' lists and take it. Raises KeyRefused for the first list that is refused."""
     wanted = list(dict.fromkeys(accounts))
+    failed: list[KeyRefused] = []
+    for start in range(0, len(wanted), AT_ONCE):
+        failed += await _refreshed(session, wanted[start : start + AT_ONCE])
+    if failed:
+        raise failed[0]
+
+
+async def _refreshed(session: Session, wanted: list[AccountId]) -> list[KeyRefused]:
     with session.store.reading() as tx:
         known = {account: row.version for account in wanted if (row := rows.select_pin(tx, account))}
     questions = [ListQuestion(account, known.get(account, 1) - 1) for account in wanted]
     served = {answer.account: answer for answer in await api.lists(session, questions)}
-    failed: list[KeyRefused] = []
     for account in wanted:
-        asked, answer = known.get(account, 0), served.get(account)
-        if answer is None or not answer.versions:
-            answer = ListsOf(account, await _older(session, account) if asked else [], False, [])
-        with session.store.transaction(durable=True) as tx:
+        if account not in served or not served[account].versions:
+            older = await _older(session, account) if account in known else []
+            served[account] = ListsOf(account, older, False, [])
+    failed: list[KeyRefused] = []
+    with session.store.transaction(durable=True) as tx:
+        for account in wanted:
             try:
-                _take_served(tx, account, asked, answer)
+                _take_served(tx, account, known.get(account, 0), served[account])
             except KeyRefused as error:
                 failed.append(error)
-    if failed:
-        raise failed[0]
+    return failed
 
 
 async def _older(session: Session, account: AccountId) -> list[SignedList]:
@@ -157,9 +188,9 @@ def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedLis
     try:
         if row is None:
             first = device_list.verify_first(data, account.bytes)
-            rows.upsert_pin(tx, row_of(account, first, signed, now))
+            rows.upsert_pin(tx, replace(row_of(account, first, signed, now), resets=0))
             return
-        known = DeviceList.deserialize(row.list)
+        known = read(row.list)
         succession = device_list.verify_next(known, data)
     except BadList:
         raise refused(tx, account, "bad_list", signed, now) from None
@@ -168,7 +199,11 @@ def _take_next(tx: Tx, account: AccountId, row: PinRow | None, signed: SignedLis
     if is_mine and succession.change == "reset":
         raise refused(tx, account, "key_mismatch", signed, now)
     changed = succession.change != "same"
-    new = row_of(account, succession.list, signed, now)
+    new = replace(
+        row_of(account, succession.list, signed, now),
+        previous_signature=signed.previous_signature,
+        resets=lines.resets_after(tx, account, row.version, succession.change),
+    )
     changed_at = now if changed and row.verified_key is not None else row.changed_at
     rows.upsert_pin(tx, replace(new, verified_key=row.verified_key, changed_at=changed_at, dormant=row.dormant))
     if not quiet:

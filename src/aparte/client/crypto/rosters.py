@@ -1,104 +1,143 @@
-"""Who could read an encrypted conversation at which epoch, computed from lists that were checked, never believed.
+"""Who could read an encrypted conversation at which epoch, computed from what was signed and checked, never believed.
 
-A roster that the server names must be one that follows from versions we have checked, none of them older than in the
-epoch before. So it can neither add a reader nor go back to one who was removed.
+A roster that the server names must be one that follows from statements and versions of lists we have checked, none of
+them older than in the epoch before. So it can neither add a reader nor go back to one who was removed. In a group the
+epoch is the one before with what the log says has changed; where that does not lead there, the server may tell which
+versions to try, and they must give the roster all the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from uuid import UUID
-
-from aparte.client.crypto import pins
+from aparte.client.crypto import candidates, folding, pins
+from aparte.client.crypto import epoch as kept_epochs
+from aparte.client.crypto.candidates import Changed, Named, members_of
+from aparte.client.crypto.epoch import LOST, Epoch, roster_of, row_of
 from aparte.client.crypto.pins import Pin
-from aparte.client.errors import KeyRefused
-from aparte.client.store import epochs
+from aparte.client.errors import ClientError, KeyRefused
+from aparte.client.store import epochs, list_versions, own_keys, profile
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import EpochRow
-from aparte.e2ee.device_list import DeviceList, ListedDevice
-from aparte.e2ee.roster import NO_STATEMENT, roster
-from aparte.wire.ids import AccountId, ConversationId, DeviceId
+from aparte.wire.ids import AccountId, ConversationId
 
-Versions = Mapping[AccountId, int]
-_deserialized = lru_cache(256)(DeviceList.deserialize)
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """An epoch as we have computed it: its lists name every device that could read."""
-
-    number: int
-    roster: bytes
-    lists: Mapping[AccountId, DeviceList]
-
-    def find(self, account: AccountId, device: DeviceId) -> ListedDevice | None:
-        """Give a device as it was listed then."""
-        known = self.lists.get(account)
-        return known.find(device.bytes) if known else None
-
-
-def members_of(row: ConversationRow, me: AccountId) -> tuple[AccountId, ...]:
-    """Name the accounts of a direct conversation, or of notes to oneself."""
-    return (me,) if row.peer is None else (me, row.peer)
+__all__ = [
+    "Changed",
+    "Epoch",
+    "Named",
+    "agree",
+    "compute",
+    "disagree",
+    "has_any",
+    "is_truncated",
+    "known",
+    "meet",
+    "members_of",
+    "newest",
+    "ready",
+    "unknown_code",
+]
 
 
 def known(tx: Tx, conversation: ConversationId, number: int) -> Epoch | None:
     """Read an epoch that was computed before."""
-    row = epochs.select_epoch(tx, conversation, number)
-    return None if row is None else _epoch_of(tx, row)
+    head = epochs.select_head(tx, conversation, number)
+    if head is None:
+        return None
+    found = kept_epochs.recalled((conversation, number, head.roster))
+    row = epochs.select_epoch(tx, conversation, number) if found is None else None
+    return kept_epochs.stored(tx, conversation, row) if row is not None else found
 
 
 def compute(
-    tx: Tx, conversation: ConversationId, members: Iterable[AccountId], named: tuple[int, bytes], seq: int
+    tx: Tx, row: ConversationRow, me: AccountId, named: Named, seq: int, changed: Changed | None = None
 ) -> tuple[EpochRow, Epoch] | None:
-    """Compute the epoch of the number and roster that the log names at `seq`; None if the lists do not give it."""
-    number, digest = named
-    row = epochs.select_epoch(tx, conversation, number)
-    if row is None or (row.seq == epochs.NOT_MET and row.roster != digest):
-        before = epochs.select_newest(tx, conversation, seq)
-        least = _unpacked(before.listed) if before is not None and before.epoch < number else {}
-        versions = _resolved(tx, conversation, members, digest, least)
-        if versions is None:
-            return None
-        row = EpochRow(number, seq, digest, _packed(versions))
-    found = _epoch_of(tx, row) if row.roster == digest else None
-    return None if found is None else (EpochRow(number, seq, digest, row.listed), found)
+    """Compute the epoch of the number and roster that the log names at `seq`; None if what was signed gives none.
+
+    One that is known costs one look. `changed`: what the log says has begun it.
+    """
+    conversation, (number, digest) = row.conversation, named
+    head = epochs.select_head(tx, conversation, number)
+    if head is not None and head.roster == digest:
+        found = known(tx, conversation, number)
+        return None if found is None else (EpochRow(number, seq, digest, b""), found)
+    if head is not None and head.seq != epochs.NOT_MET:
+        return None
+    before = _before(tx, row, number, seq)
+    if row.kind == "group":
+        choices = candidates.of_group(tx, row, number, before, changed)
+    else:
+        choices = candidates.of_two(tx, row, me, named, before)
+    for membership, versions in choices:
+        found = kept_epochs.computed(tx, conversation, named, versions, membership, before)
+        if found is not None:
+            return row_of(found, seq), found
+    return None
 
 
 def meet(tx: Tx, conversation: ConversationId, row: EpochRow) -> None:
     """Keep an epoch that the log has named, and where it did first."""
-    known = epochs.select_epoch(tx, conversation, row.epoch)
-    if known is not None and known.roster != row.roster:
+    head = epochs.select_head(tx, conversation, row.epoch)
+    if head is not None and head.roster != row.roster:
         epochs.delete_not_met(tx, conversation)
-    if known is None or row.seq < known.seq:
+    if head is None or row.seq < head.seq or head.roster != row.roster:
         epochs.upsert_epoch(tx, conversation, row)
+        epochs.delete_hints(tx, conversation, row.epoch)
 
 
 def newest(tx: Tx, row: ConversationRow, me: AccountId) -> tuple[dict[AccountId, Pin], bytes]:
-    """Give the newest lists of a conversation's members and their roster. Raises KeyRefused `no_keys`."""
+    """Give the newest lists of a conversation's members and their roster; those without devices in it are left out.
+
+    Raises KeyRefused `no_keys`, and ClientError `not_member` where the statements say that we are out.
+    """
+    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
+    if row.kind == "group" and (membership is None or me.bytes not in membership.members):
+        raise KeyRefused("no_keys") if membership is None else ClientError("not_member")
     found: dict[AccountId, Pin] = {}
-    for account in members_of(row, me):
+    hashes: dict[AccountId, bytes] = {}
+    for account in members_of(tx, row, me):
         pin = pins.pinned(tx, account)
         if pin is None:
             raise KeyRefused("no_keys", data={"account": str(account)})
-        found[account] = pin
-    return found, roster_of(row.conversation, {account: pin.list.hash for account, pin in found.items()})
+        member = membership.members[account.bytes] if membership is not None else None
+        is_inside = member is None or candidates.has_version(tx, member, pin.list.version)
+        hashes[account] = pin.hash if is_inside else bytes(len(pin.hash))
+        if is_inside:
+            found[account] = pin
+    return found, roster_of(row.conversation, hashes, membership)
 
 
-def roster_of(conversation: ConversationId, hashes: Mapping[AccountId, bytes]) -> bytes:
-    """Compute the roster of a conversation without membership statements."""
-    by_account = {account.bytes: digest for account, digest in hashes.items()}
-    return roster(conversation.bytes, NO_STATEMENT, by_account)
+def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
+    """Give the epoch to write to a conversation in; None while its number is not known: `membership.learn` asks.
+
+    As long as no pin, statement or epoch changes this costs a look or two, however many members there are. Raises
+    KeyRefused `membership_forked`, `key_changed`, `no_keys`, ClientError `not_member`.
+    """
+    number = epochs.select_ready(tx, row.conversation)
+    if number is not None:
+        return known(tx, row.conversation, number)
+    if folding.is_forked(tx, row.conversation):
+        raise KeyRefused("membership_forked")
+    mine = profile.select_profile(tx)
+    if mine is None:
+        return None
+    found, computed = newest(tx, row, mine.account)
+    for account in found:
+        pins.check_may_send(tx, account)
+    head = epochs.select_newest_head(tx, row.conversation)
+    if head is None or head.roster != computed:
+        return None
+    epochs.upsert_ready(tx, row.conversation, head.epoch)
+    return known(tx, row.conversation, head.epoch)
 
 
 def agree(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> None:
     """Take the server's number for the epoch of the newest lists, which the log has not named yet."""
     found, computed = newest(tx, row, me)
+    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
+    versions = dict.fromkeys(members_of(tx, row, me), LOST)
+    versions |= {account: pin.list.version for account, pin in found.items()}
+    statement = membership.number if membership is not None else 0
     epochs.delete_not_met(tx, row.conversation)
-    versions = {account: pin.list.version for account, pin in found.items()}
-    epochs.upsert_epoch(tx, row.conversation, EpochRow(number, epochs.NOT_MET, computed, _packed(versions)))
+    made = EpochRow(number, epochs.NOT_MET, computed, kept_epochs.packed(versions), statement)
+    epochs.upsert_epoch(tx, row.conversation, made)
 
 
 def disagree(tx: Tx, row: ConversationRow) -> None:
@@ -106,51 +145,34 @@ def disagree(tx: Tx, row: ConversationRow) -> None:
     epochs.delete_not_met(tx, row.conversation)
 
 
+def unknown_code(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> str:
+    """What an epoch means that nothing signed gives: nothing, before the first that a linked device can know."""
+    first = epochs.select_first(tx, row.conversation)
+    return "before_device" if is_truncated(tx, me) and (first is None or number < first) else "roster_mismatch"
+
+
 def has_any(tx: Tx, conversation: ConversationId) -> bool:
     """Tell whether any epoch of a conversation is known."""
-    return epochs.select_newest(tx, conversation) is not None
+    return epochs.select_first(tx, conversation) is not None
 
 
 def is_truncated(tx: Tx, account: AccountId) -> bool:
-    """Tell whether we have an account's lists only from some version on: what was before is not ours to check."""
-    versions = epochs.select_versions(tx, account)
-    return not versions or versions[-1][0] > 1
+    """Tell whether this device came to its account later than the account began: what was before is not ours to check.
+
+    Nor is it where the account's lists are here only from some version on.
+    """
+    first = list_versions.select_list(tx, account, 1)
+    mine = own_keys.select_own_keys(tx)
+    if first is None:
+        return True
+    return mine is not None and mine.account == account and pins.read(first).find(mine.device.bytes) is None
 
 
-def _resolved(
-    tx: Tx, conversation: ConversationId, members: Iterable[AccountId], named: bytes, least: Versions
-) -> Versions | None:
-    """Find the versions that make a roster, the newest first: it is nearly always theirs."""
-    accounts = tuple(members)
-    for choice in product(*(list(_candidates(tx, account, least)) for account in accounts)):
-        hashes = {account: digest for account, (_, digest) in zip(accounts, choice, strict=True)}
-        if roster_of(conversation, hashes) == named:
-            return {account: version for account, (version, _) in zip(accounts, choice, strict=True)}
-    return None
-
-
-def _candidates(tx: Tx, account: AccountId, least: Versions) -> Iterator[tuple[int, bytes]]:
-    for version, digest in epochs.select_versions(tx, account):
-        if version >= least.get(account, 0):
-            yield version, digest
-
-
-def _epoch_of(tx: Tx, row: EpochRow) -> Epoch | None:
-    lists: dict[AccountId, DeviceList] = {}
-    for account, version in _unpacked(row.listed).items():
-        data = epochs.select_list(tx, account, version)
-        if data is None:
-            return None
-        lists[account] = _deserialized(data)
-    return Epoch(row.epoch, row.roster, lists)
-
-
-def _packed(versions: Versions) -> bytes:
-    return b"".join(account.bytes + version.to_bytes(8, "big") for account, version in sorted(versions.items()))
-
-
-def _unpacked(data: bytes) -> dict[AccountId, int]:
-    return {
-        AccountId(UUID(bytes=data[at : at + 16])): int.from_bytes(data[at + 16 : at + 24], "big")
-        for at in range(0, len(data), 24)
-    }
+def _before(tx: Tx, row: ConversationRow, number: int, seq: int) -> Epoch | None:
+    """Give the epoch that this one must not go back behind: the newest that came before it."""
+    if row.kind == "group":
+        head = epochs.select_before(tx, row.conversation, number)
+        return known(tx, row.conversation, head.epoch) if head is not None else None
+    newest_met = epochs.select_newest_head(tx, row.conversation, seq)
+    is_before = newest_met is not None and newest_met.epoch < number
+    return known(tx, row.conversation, newest_met.epoch) if newest_met is not None and is_before else None

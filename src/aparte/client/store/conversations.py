@@ -49,7 +49,8 @@ def conversation_row(row: Row) -> ConversationRow:
 def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
     """Keep what the server says of a conversation. One not known before is stored and listened to from `start` on.
 
-    One that the account came back to keeps its log; what was said while it was away is stored, but not listened to.
+    What a group is called is not the server's word (`update_profile`). One that the account came back to keeps its
+    log; what was said while it was away is stored, but not listened to.
     """
     tx.run(
         """
@@ -57,8 +58,11 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
                                    cursor_seq, cursor_id, listened_seq, peer_id)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (conversation_id) DO UPDATE SET
-          name = excluded.name, name_key = excluded.name_key, topic = excluded.topic,
-          description = excluded.description, role = excluded.role,
+          name = CASE WHEN kind = 'group' THEN name ELSE excluded.name END,
+          name_key = CASE WHEN kind = 'group' THEN name_key ELSE excluded.name_key END,
+          topic = CASE WHEN kind = 'group' THEN topic ELSE excluded.topic END,
+          description = CASE WHEN kind = 'group' THEN description ELSE excluded.description END,
+          role = excluded.role,
           listened_seq = CASE WHEN conversations.role IS NULL THEN max(conversations.listened_seq, ?)
                               ELSE conversations.listened_seq END
         """,
@@ -85,12 +89,22 @@ def select_conversation(tx: Tx, conversation: ConversationId) -> ConversationRow
 
 
 def select_named(tx: Tx, name: str) -> ConversationRow | None:
-    """Find a conversation of the account by its name."""
+    """Find a room of the account by its name."""
     row = tx.row(
-        f"SELECT {COLUMNS} FROM conversations WHERE name_key = ? AND role IS NOT NULL",  # noqa: S608 - constant
+        f"SELECT {COLUMNS} FROM conversations WHERE name_key = ? AND role IS NOT NULL AND kind <> 'group'",  # noqa: S608 - constant
         name_key(name),
     )
     return conversation_row(row) if row else None
+
+
+def select_groups(tx: Tx, name: str) -> list[ConversationRow]:
+    """Find the groups of the account that are called so here; without a name, those whose name is not known."""
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM conversations WHERE kind = 'group' AND name_key = ? AND role IS NOT NULL"  # noqa: S608 - constant
+        " ORDER BY conversation_id",
+        name_key(name),
+    )
+    return [conversation_row(row) for row in rows]
 
 
 def select_cursors(tx: Tx) -> dict[ConversationId, Position]:

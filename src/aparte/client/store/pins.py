@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from aparte.client.store import epochs
+from aparte.client.store import epochs, list_versions
 from aparte.client.store.db import Tx
+from aparte.client.store.list_versions import ListRow
 from aparte.wire.ids import AccountId
 
 
@@ -22,6 +23,10 @@ class PinRow:
     changed_at: int | None
     asked_at: int
     dormant: bytes
+    previous_signature: bytes | None = None
+    """Given with a list that is new here; it is kept with the version."""
+    resets: int | None = None
+    """Likewise: how often the account has begun anew with another key; None: as far as was known."""
 
 
 _COLUMNS = "account_id, account_key, version, hash, list, signature, verified_key, changed_at, asked_at, dormant"
@@ -63,17 +68,29 @@ def upsert_pin(tx: Tx, pin: PinRow) -> None:
         pin.dormant,
     )
     if pin.list:
-        epochs.insert_list(tx, pin.account, pin.version, pin.hash, pin.list)
+        list_versions.insert_list(tx, pin.account, _version_of(pin))
+    epochs.delete_ready(tx)
+
+
+def _version_of(pin: PinRow) -> ListRow:
+    """Give the version to keep; with signatures only if they are all there, for a rotation has two."""
+    resets = 0 if pin.version == 1 else pin.resets
+    if resets is None:
+        return ListRow(pin.version, pin.hash, pin.list)
+    return ListRow(pin.version, pin.hash, pin.list, pin.signature, pin.previous_signature, resets)
 
 
 def update_verified(tx: Tx, account: AccountId, key: bytes) -> None:
     """The person confirmed this account key; there is no change of it to accept any more."""
     tx.run("UPDATE pins SET verified_key = ?, changed_at = NULL WHERE account_id = ?", key, account.bytes)
+    epochs.delete_ready(tx)
 
 
 def update_asked(tx: Tx, account: AccountId, asked_at: int, dormant: bytes) -> None:
     """Remember when the server was asked for newer lists, and which devices it has not seen for long."""
-    tx.run("UPDATE pins SET asked_at = ?, dormant = ? WHERE account_id = ?", asked_at, dormant, account.bytes)
+    tx.run("UPDATE pins SET asked_at = ? WHERE account_id = ?", asked_at, account.bytes)
+    if tx.run("UPDATE pins SET dormant = ? WHERE account_id = ? AND dormant <> ?", dormant, account.bytes, dormant):
+        epochs.delete_ready(tx)
 
 
 def delete_pin(tx: Tx, account: AccountId) -> None:
