@@ -11,7 +11,7 @@ from aparte.client.core.bodies import body_of
 from aparte.client.core.events import Happened
 from aparte.client.core.sync import before
 from aparte.client.core.view import changed, lasting, message_of
-from aparte.client.crypto import lists, opening, own
+from aparte.client.crypto import lists, opening, own, passing, unearthing
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.store import conversations, entries, notices, people, profile, sealed, state
@@ -49,6 +49,9 @@ def append(store: Store, me: AccountId, conversation: ConversationId, new: list[
             kept = entry if reader is None else checked(tx, row, entry, reader)
             entries.insert_entries(tx, conversation, [kept])
             take_in(tx, me, row, kept)
+            if reader is not None:
+                passing.meet(tx, row, kept, reader)
+                unearthing.follow(tx, conversation, kept.seq)
         cursor = Position(fresh[-1].seq, fresh[-1].id)
         conversations.update_cursor(tx, conversation, cursor)
         return cursor

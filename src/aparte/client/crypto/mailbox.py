@@ -12,7 +12,18 @@ from contextlib import suppress
 from aparte.client import local_log
 from aparte.client.api import payloads as api
 from aparte.client.core import retry
-from aparte.client.crypto import disagreeing, key_requests, keyring, opening, own, pairwise, pins, shared
+from aparte.client.crypto import (
+    disagreeing,
+    key_requests,
+    keyring,
+    opening,
+    own,
+    pairwise,
+    passed_on,
+    passing,
+    pins,
+    shared,
+)
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
@@ -23,7 +34,7 @@ from aparte.client.store.payloads import PayloadRow
 from aparte.e2ee import payload
 from aparte.e2ee.device_list import ListedDevice
 from aparte.e2ee.errors import E2eeError, NoSession
-from aparte.e2ee.payload import AccountState, KeyRequest, Keys, SignedLists
+from aparte.e2ee.payload import AccountState, KeyRequest, Keys, PassedOn, SignedLists
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId
 from aparte.wire.keys import NewPayload, Payload
@@ -76,6 +87,9 @@ class Mailbox:
         await self._take_in(me)
         await key_requests.ask(self._session, reader)
         await disagreeing.answer(self._session, reader)
+        await send_out(self._session)
+        await passed_on.fetch(self._session, reader, self._on_change)
+        await passing.pass_on(self._session)
         await send_out(self._session)
 
     async def _take_in(self, me: AccountId) -> None:
@@ -157,6 +171,8 @@ def take(tx: Tx, reader: Reader, one: Payload, later: list[SignedStatement]) -> 
                 key_requests.answer(tx, reader, one.account, listed, hashes)
         case AccountState() if one.account == reader.account:
             take_account_state(tx, found)
+        case PassedOn():
+            passed_on.take(tx, found, one.account, one.device)
         case SignedLists():
             later += disagreeing.take(tx, found, one.account)
     return False
