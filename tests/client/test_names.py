@@ -1,4 +1,4 @@
-"""Whose name is whose: the server's word until somebody is verified, and theirs from then on."""
+"""What names lead to; and whose they are: the server's word until somebody is verified, and theirs from then on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +8,14 @@ import pytest
 from tests.client.lists import Owner
 
 from aparte.client import local_log
+from aparte.client.core.names import GroupTarget, IdTarget, group_title, parse_target
 from aparte.client.crypto import pins, verifying
+from aparte.client.errors import ClientError
 from aparte.client.profiles import Folder
 from aparte.client.store import people
 from aparte.client.store.db import Store
 from aparte.wire.accounts import Person
-from aparte.wire.ids import AccountId
+from aparte.wire.ids import AccountId, ConversationId
 
 MALLORY = AccountId(uuid4())
 
@@ -67,3 +69,18 @@ def test_an_earlier_namesake_does_not_stand_before_whoever_is_verified(store: St
     with store.transaction() as tx:
         verifying.accept(tx, bob)
     assert named(store, "bob") == bob
+
+
+def test_a_plus_names_a_group() -> None:
+    group = uuid4()
+    assert parse_target("+Book club ") == GroupTarget("Book club")
+    assert parse_target("++") == GroupTarget("+")
+    assert parse_target(f"+{group}") == parse_target(str(group)) == IdTarget(ConversationId(group))
+    assert group_title("Book club", ConversationId(group)) == "+Book club"
+    assert parse_target(group_title("", ConversationId(group))) == IdTarget(ConversationId(group))
+
+
+@pytest.mark.parametrize("text", ["+", "+ ", "book", ""])
+def test_a_plus_alone_names_nothing(text: str) -> None:
+    with pytest.raises(ClientError, match="bad_target"):
+        parse_target(text)

@@ -14,7 +14,7 @@ from aparte import __version__
 from aparte.cli.settings import Settings
 
 ACCOUNT, ROOMS, MESSAGES = "aparte.cli.account", "aparte.cli.rooms", "aparte.cli.messages"
-DEVICES = "aparte.cli.devices"
+DEVICES, GROUPS = "aparte.cli.devices", "aparte.cli.groups"
 HOSTING, BENCH = "aparte.cli.hosting", "aparte.cli.bench"
 
 COMMANDS: dict[str, str] = {
@@ -26,11 +26,20 @@ COMMANDS: dict[str, str] = {
     "devices": DEVICES,
     "verify": DEVICES,
     "rooms": ROOMS,
-    "new": ROOMS,
+    "groups": GROUPS,
+    "new": GROUPS,
     "join": ROOMS,
     "leave": ROOMS,
     "members": ROOMS,
     "topic": ROOMS,
+    "add": GROUPS,
+    "invite": GROUPS,
+    "invites": GROUPS,
+    "remove": GROUPS,
+    "unban": GROUPS,
+    "role": GROUPS,
+    "policy": GROUPS,
+    "rename": GROUPS,
     "send": MESSAGES,
     "listen": MESSAGES,
     "history": MESSAGES,
@@ -38,6 +47,8 @@ COMMANDS: dict[str, str] = {
     "delete": MESSAGES,
     "restore": MESSAGES,
     "react": MESSAGES,
+    "pin": MESSAGES,
+    "pins": MESSAGES,
     "up": HOSTING,
     "serve": HOSTING,
     "migrate": HOSTING,

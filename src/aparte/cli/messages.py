@@ -1,4 +1,4 @@
-"""`aparte send`, `listen`, `history`, `edit`, `delete`, `restore`, `react`."""
+"""`aparte send`, `listen`, `history`, `edit`, `delete`, `restore`, `react`, `pin`, `pins`."""
 
 import asyncio
 import sys
@@ -10,10 +10,12 @@ from aparte.cli.output import message_line, message_row, put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.progress import catching_up, counted
 from aparte.cli.reading import lines_of_stdin, whole_stdin
-from aparte.cli.running import TIME_OVER, settings_of, with_client
+from aparte.cli.running import TIME_OVER, settings_of, telling, with_client
 from aparte.client import Client, Message, MessageStream, Sent
 
-Target = Annotated[str, typer.Argument(help="Where: a room, as '#name', a person, as @name, or @me for your notes.")]
+Target = Annotated[
+    str, typer.Argument(help="Where: a group, as +name, a person, as @name, a room, as '#name', or @me for your notes.")
+]
 MessageId = Annotated[str, typer.Argument(help="The message's id, as `send` or `--json` shows it.")]
 
 
@@ -26,6 +28,8 @@ def register(app: typer.Typer) -> None:
     app.command()(delete)
     app.command()(restore)
     app.command()(react)
+    app.command()(pin)
+    app.command()(pins)
 
 
 def send(
@@ -33,16 +37,23 @@ def send(
     target: Target,
     text: Annotated[list[str], typer.Argument(help="What to say; `-` reads it from standard input.")],
     lines: Annotated[bool, typer.Option("--lines", help="With `-`: send each line as a message, in order.")] = False,
+    reply: Annotated[
+        str | None, typer.Option(help="The id of the message that this answers (not in rooms).", metavar="ID")
+    ] = None,
+    mention: Annotated[
+        list[str] | None, typer.Option(help="Whom it mentions; can be repeated (not in rooms).", metavar="@USER")
+    ] = None,
 ) -> None:
     """Send a message, or many."""
     if lines and text != ["-"]:
         raise typer.BadParameter("--lines reads standard input: give - as the text.")
+    if lines and (reply or mention):
+        raise typer.BadParameter("--reply and --mention go with one message.")
 
     async def work(me: Client) -> None:
-        if text != ["-"]:
-            show_sent(context, target, await me.send(target, " ".join(text)))
-        elif not lines:
-            show_sent(context, target, await me.send(target, whole_stdin()))
+        if not lines:
+            words = whole_stdin() if text == ["-"] else " ".join(text)
+            show_sent(context, target, await me.send(target, words, reply=reply, mentions=mention or ()))
         else:
             async for sent in counted(me.send_many(target, lines_of_stdin()), phrase("sending")):
                 show_sent(context, target, sent)
@@ -70,17 +81,18 @@ def listen(
 
 
 async def print_messages(context: typer.Context, me: Client, count: int | None) -> None:
-    """Print messages as they come; each is confirmed once it is written."""
-    stream = me.messages()
+    """Print messages as they come, and what happens beside; each is confirmed once it is written."""
+    stream = me.messages(events=True)
     notice = asyncio.get_running_loop().call_later(1, say_that_it_waits, stream)
     try:
         seen = 0
-        async for message in stream:
-            show(context, message)
-            stream.confirm()
-            seen += 1
-            if seen == count:
-                return
+        async with telling(settings_of(context), me):
+            async for message in stream:
+                show(context, message)
+                stream.confirm()
+                seen += message.event is None
+                if seen == count:
+                    return
     finally:
         notice.cancel()
 
@@ -96,10 +108,10 @@ def history(
     target: Target,
     limit: Annotated[int, typer.Option(help="How many of the newest messages.", min=1, metavar="N")] = 50,
 ) -> None:
-    """Print the newest messages of a room, of a person or of your notes, oldest first."""
+    """Print the newest messages of a group, person or room or of your notes, oldest first, and what happened."""
 
     async def work(me: Client) -> None:
-        for message in await me.history(target, limit):
+        for message in await me.history(target, limit, events=True):
             show(context, message)
 
     with_client(context, work)
@@ -155,6 +167,30 @@ def react(
 
     async def work(me: Client) -> None:
         show_sent(context, target, await me.react(target, message, emoji, on=not off))
+
+    with_client(context, work)
+
+
+def pin(
+    context: typer.Context,
+    target: Target,
+    message: MessageId,
+    off: Annotated[bool, typer.Option("--off", help="Unpin it.")] = False,
+) -> None:
+    """Pin a message of a group, person or your notes, or unpin it."""
+
+    async def work(me: Client) -> None:
+        show_sent(context, target, await me.pin(target, message, on=not off))
+
+    with_client(context, work)
+
+
+def pins(context: typer.Context, target: Target) -> None:
+    """Print the messages that are pinned."""
+
+    async def work(me: Client) -> None:
+        for message in await me.pinned(target):
+            show(context, message)
 
     with_client(context, work)
 

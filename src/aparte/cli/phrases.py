@@ -36,6 +36,19 @@ Phrase = Literal[
     "not_verified",
     "key_has_changed",
     "now_verified",
+    "unverified",
+    "pinned",
+    "passed_by",
+    "answers",
+    "by",
+    "made_elsewhere",
+    "added",
+    "removed",
+    "banned",
+    "unbanned",
+    "role_given",
+    "invite_closed",
+    "reaching",
 ]
 
 PHRASES: dict[Phrase, tuple[str, str]] = {
@@ -91,6 +104,19 @@ PHRASES: dict[Phrase, tuple[str, str]] = {
         "la clé a changé depuis votre vérification : comparez à nouveau, puis ajoutez --yes",
     ),
     "now_verified": ("Verified.", "Vérifié."),
+    "unverified": ("unverified", "non vérifié"),
+    "pinned": ("pinned", "épinglé"),
+    "passed_by": ("passed on by", "transmis par"),
+    "answers": ("to", "à"),
+    "by": ("by", "par"),
+    "made_elsewhere": ("made on another device", "créé sur un autre appareil"),
+    "added": ("Added.", "Ajouté."),
+    "removed": ("Removed.", "Retiré."),
+    "banned": ("Removed and banned.", "Retiré et banni."),
+    "unbanned": ("No longer banned.", "N'est plus banni."),
+    "role_given": ("Done.", "C'est fait."),
+    "invite_closed": ("The link is closed.", "Le lien est fermé."),
+    "reaching": ("Reaching devices", "Appareils atteints"),
 }
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from aparte.cli.phrases import phrase
@@ -16,6 +17,7 @@ T = TypeVar("T")
 LONG = 500
 """Catching up with fewer entries than this shows nothing."""
 LOOK_SECONDS = 0.2
+SECOND = 1.0
 
 
 def is_wanted() -> bool:
@@ -45,6 +47,32 @@ async def counted(items: AsyncIterator[T], what: str) -> AsyncIterator[T]:
             yield item
             count += 1
             progress.update(task, description=f"{what} {count}")
+
+
+@contextmanager
+def reaching(me: Client) -> Iterator[None]:
+    """Count the devices that a first message to many is being made ready for, once that takes longer than a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    began: dict[str, float] = {}
+    shown = False
+
+    def told(what: str, done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - began.setdefault(what, time.monotonic()) > SECOND:
+            sys.stderr.write(f"\r{phrase('reaching')} {done}/{total}\x1b[K")
+            sys.stderr.flush()
+            shown = True
+
+    me.progress = told
+    try:
+        yield
+    finally:
+        me.progress = None
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 @asynccontextmanager

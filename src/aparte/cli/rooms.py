@@ -1,22 +1,23 @@
-"""`aparte rooms`, `new room`, `join`, `leave`, `members`, `topic`."""
+"""`aparte rooms`, `new room`; and of rooms and groups alike `join`, `leave`, `members`, `topic`."""
 
 from typing import Annotated, Any
 
 import typer
 
 from aparte.cli.output import put, put_json, table
+from aparte.cli.phrases import phrase
 from aparte.cli.running import settings_of, with_client
 from aparte.client import Client, Member, Room
 
-RoomTarget = Annotated[str, typer.Argument(help="The room, as '#name'.", metavar="'#ROOM'")]
+RoomTarget = Annotated[str, typer.Argument(help="The room, as '#name', or the group, as +name.", metavar="TARGET")]
 
-new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make something new: a room.")
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make something new: a room or a group.")
+"""`cli.groups` adds to it."""
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(rooms)
-    app.add_typer(new, name="new")
     app.command()(join)
     app.command()(leave)
     app.command()(members)
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 @new.callback()
 def anew() -> None:
-    """Make something new: a room."""
+    """Make something new: a room or a group."""
 
 
 @new.command("room")
@@ -56,8 +57,11 @@ def rooms(context: typer.Context) -> None:
     with_client(context, work)
 
 
-def join(context: typer.Context, room: RoomTarget) -> None:
-    """Enter a public room."""
+def join(
+    context: typer.Context,
+    room: Annotated[str, typer.Argument(help="The room, as '#name', or an invite link in quotes.", metavar="TARGET")],
+) -> None:
+    """Enter a public room, or the group that an invite link leads to."""
 
     async def work(me: Client) -> None:
         show(context, await me.join(room))
@@ -66,7 +70,7 @@ def join(context: typer.Context, room: RoomTarget) -> None:
 
 
 def leave(context: typer.Context, room: RoomTarget) -> None:
-    """Leave a room. What this profile has stored of it stays."""
+    """Leave a room or a group. What this profile has stored of it stays."""
 
     async def work(me: Client) -> None:
         await me.leave(room)
@@ -75,7 +79,7 @@ def leave(context: typer.Context, room: RoomTarget) -> None:
 
 
 def members(context: typer.Context, room: RoomTarget) -> None:
-    """List who is in a room."""
+    """List who is in a room or group. Of a group this follows from what its members have signed."""
 
     async def work(me: Client) -> None:
         found = await me.members(room)
@@ -83,7 +87,7 @@ def members(context: typer.Context, room: RoomTarget) -> None:
             for member in found:
                 put_json(member_row(member))
         else:
-            table([(member.username, member.role, member.display_name) for member in found])
+            table([member_cells(member) for member in found])
 
     with_client(context, work)
 
@@ -93,7 +97,7 @@ def topic(
     room: RoomTarget,
     text: Annotated[list[str] | None, typer.Argument(help="The new topic; without one, it is shown.")] = None,
 ) -> None:
-    """Show or set what a room is about."""
+    """Show or set what a room or group is about."""
 
     async def work(me: Client) -> None:
         found = await me.room(room) if text is None else await me.change_room(room, topic=" ".join(text))
@@ -118,6 +122,7 @@ def room_row(room: Room) -> dict[str, Any]:
     return {
         "conversation": room.title,
         "id": room.id,
+        "name": room.name,
         "kind": room.kind,
         "topic": room.topic,
         "description": room.description,
@@ -129,12 +134,21 @@ def room_row(room: Room) -> dict[str, Any]:
     }
 
 
+def member_cells(member: Member) -> tuple[str, ...]:
+    """Show a member to a person; of a group also since when, and whether numbers were compared."""
+    if member.is_verified is None:
+        return (member.username, member.role, member.display_name)
+    since = member.joined_at.astimezone().strftime("%Y-%m-%d") if member.joined_at else ""
+    return (member.username, member.role, since, phrase("verified" if member.is_verified else "unverified"))
+
+
 def member_row(member: Member) -> dict[str, Any]:
     """Show a member as JSON."""
-    return {
+    row = {
         "username": member.username,
         "account_id": member.id,
         "display_name": member.display_name,
         "role": member.role,
         "joined_at": member.joined_at,
     }
+    return row if member.is_verified is None else {**row, "verified": member.is_verified}

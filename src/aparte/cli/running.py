@@ -7,14 +7,16 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import typer
 
+from aparte.cli.output import visible
 from aparte.cli.phrases import phrase
+from aparte.cli.progress import reaching
 from aparte.cli.settings import Settings
 from aparte.client import (
     Client,
@@ -29,8 +31,10 @@ from aparte.client import (
 
 PATIENCE = 15.0
 """Seconds for which a command repeats a request while the server does not answer."""
+LOOK_SECONDS = 1.0
+"""How often a command that stays looks whether there is something to be told."""
 FAILED, USAGE, TIME_OVER, NOT_SIGNED_IN, KEY_REFUSED, INTERRUPTED = 1, 2, 3, 4, 5, 130
-WRONG_USE = frozenset({"bad_target", "bad_message_id", "bad_profile_name"})
+WRONG_USE = frozenset({"bad_target", "ambiguous_group", "bad_message_id", "bad_profile_name"})
 
 
 def settings_of(context: typer.Context) -> Settings:
@@ -52,7 +56,8 @@ def with_client(context: typer.Context, work: Callable[[Client], Coroutine[Any, 
 
     async def opened(place: Place) -> None:
         async with Client.open(place) as me:
-            await work(me)
+            with reaching(me):
+                await work(me)
             tell(settings, me)
 
     def attempts() -> None:
@@ -67,13 +72,34 @@ def with_client(context: typer.Context, work: Callable[[Client], Coroutine[Any, 
     ended(settings, attempts)
 
 
+@asynccontextmanager
+async def telling(settings: Settings, me: Client) -> AsyncIterator[None]:
+    """Say what a person must know of keys and devices as it comes, for a command that stays."""
+    looking = asyncio.ensure_future(_keep_telling(settings, me))
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+
+async def _keep_telling(settings: Settings, me: Client) -> None:
+    while True:
+        tell(settings, me)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 def tell(settings: Settings, me: Client) -> None:
     """Say on stderr, once, what a person must know of keys and devices."""
     for notice in me.keys.notices():
         sentence = describe(ClientError(notice.code), language_of(settings.environ)).rstrip(".")
-        about = ", ".join(str(part) for part in (notice.username or notice.account_id, notice.device) if part)
+        where = notice.conversation if notice.conversation and notice.conversation.startswith("+") else None
+        parts = (where, notice.username or notice.account_id, notice.device)
+        about = visible(", ".join(str(part) for part in parts if part))
         if settings.json:
             row = {"notice": notice.code, "username": notice.username, "device_id": notice.device, "message": sentence}
+            row |= {"conversation": notice.conversation} if notice.conversation else {}
             typer.echo(json.dumps(row, ensure_ascii=False, default=str), err=True)
         else:
             typer.echo(f"aparte: {sentence}{f' ({about})' if about else ''}.", err=True)

@@ -15,11 +15,12 @@ from aparte.client.crypto.approving import Answered, Applicant
 from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.crypto.verifying import SafetyNumber
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn, TimeOver, Unreachable
+from aparte.client.happenings import policy_in_words, tell
 from aparte.client.identity import Notice
-from aparte.client.model import Credentials, Member, Message, Room, Unsent
+from aparte.client.model import Banned, Credentials, Event, InviteLink, Member, Message, Quoted, Room, Unsent
 from aparte.client.opening import DEFAULT_SERVER, Place
 from aparte.client.stream import MessageStream
-from aparte.client.words import describe, language_of
+from aparte.client.words import Tongue, describe, language_of
 from aparte.wire.accounts import Account, Device
 from aparte.wire.messages import Sent
 
@@ -28,11 +29,14 @@ __all__ = [
     "Account",
     "Answered",
     "Applicant",
+    "Banned",
     "Client",
     "ClientError",
     "CodeShown",
     "Credentials",
     "Device",
+    "Event",
+    "InviteLink",
     "KeyRefused",
     "Member",
     "Message",
@@ -41,12 +45,16 @@ __all__ = [
     "Notice",
     "Offered",
     "Place",
+    "Quoted",
     "Room",
     "SafetyNumber",
     "Sent",
     "TimeOver",
+    "Tongue",
     "Unreachable",
     "Unsent",
     "describe",
     "language_of",
+    "policy_in_words",
+    "tell",
 ]

@@ -6,43 +6,31 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from aparte.client.api import accounts, messages
 from aparte.client.api.conversations import Rooms
+from aparte.client.changing import SEND_SECONDS, Changing
+from aparte.client.core.events import TOLD
 from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.crypto.upkeep import look_after
 from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
+from aparte.client.groups import Groups
 from aparte.client.identity import Identity
-from aparte.client.model import (
-    Credentials,
-    Member,
-    Message,
-    Room,
-    Unsent,
-    member_of,
-    message_id,
-    rendered,
-    room_of,
-    unsent_of,
-)
+from aparte.client.model import Credentials, Member, Message, Room, Unsent, message_id, rendered, room_of, unsent_of
 from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
 from aparte.client.outbox import Outbox
-from aparte.client.private import Private
+from aparte.client.places import Places
+from aparte.client.private import Asked, Beside, Private
 from aparte.client.sending import content_of, send_many
-from aparte.client.session import Session
+from aparte.client.session import Progress, Session
 from aparte.client.store import state
 from aparte.client.stream import MessageStream
 from aparte.wire.accounts import Account, Device
 from aparte.wire.content import Format, Role
-from aparte.wire.conversations import ConversationChange
 from aparte.wire.frames import Typing
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId
 from aparte.wire.messages import Sent
 
-SEND_SECONDS = 60.0
-"""How long `send` tries before it leaves the message to the outbox."""
 NAMES_SECONDS = 5.0
 """How long a message waits for its sender's name."""
 
@@ -53,7 +41,8 @@ TYPING_SECONDS = 3.0
 class Client:
     """A profile at work: `async with Client.open("alice") as me`.
 
-    `target` is `"#room"` or a conversation's id; what fails raises ClientError with a code.
+    `target` is `"+group"`, `"#room"`, `"@person"`, `"@me"` or a conversation's id; what fails raises ClientError with a
+    code.
     """
 
     def __init__(self, session: Session) -> None:
@@ -63,6 +52,10 @@ class Client:
         self._outbox = Outbox(session)
         self._gateway = Gateway(session, self._rooms, self._changed)
         self._private = Private(session, self._rooms, self._outbox, self._connect)
+        self.groups = Groups(session, self._rooms, self._private)
+        """Making groups, and who gets into them: what only groups have. Talking there is as anywhere."""
+        self._places = Places(session, self._rooms, self.groups)
+        self._changing = Changing(session, self._rooms, self._places, self._private)
         self._stream: MessageStream | None = None
         self._line: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -95,15 +88,27 @@ class Client:
     # Messages ---------------------------------------------------------------------------------------------------------
 
     async def send(
-        self, target: str, text: str, *, text_format: Format = "text", deadline: float = SEND_SECONDS
+        self,
+        target: str,
+        text: str,
+        *,
+        text_format: Format = "text",
+        reply: UUID | str | None = None,
+        mentions: Iterable[str] = (),
+        deadline: float = SEND_SECONDS,
     ) -> Sent:
         """Send a message; gives where it is once the server has it for good.
 
         It is kept in the profile before it is sent, so nothing that happens makes it lost or doubled. Raises TimeOver
-        when `deadline` seconds were not enough: it waits in the outbox and goes out before the next one.
+        when `deadline` seconds were not enough: it waits in the outbox and goes out before the next one. What it
+        answers (`reply`) and whom it mentions are said in encrypted conversations only.
         """
-        content = content_of(text, text_format)
-        conversation = await self._rooms.resolve(target, offline=True)
+        content, place = content_of(text, text_format), _id(reply) if reply else None
+        conversation = await self._places.resolve(target, offline=True)
+        people = [await accounts.account_named(self._session, name) for name in mentions]
+        if place is not None or people:
+            await self._private.check(conversation)
+            return await self._private.say(conversation, content, Beside(place, tuple(people)), deadline)
         return await self._outbox.deliver(conversation, self._outbox.put(conversation, [content])[0], deadline)
 
     async def send_many(
@@ -115,23 +120,32 @@ class Client:
         deadline: float = SEND_SECONDS,
     ) -> AsyncIterator[Sent]:
         """Send messages in order; gives where each is. `deadline` is in seconds for each of them."""
-        conversation = await self._rooms.resolve(target, offline=True)
+        conversation = await self._places.resolve(target, offline=True)
         async for sent in send_many(self._outbox, conversation, texts, text_format, deadline):
             yield sent
 
-    def messages(self) -> MessageStream:
-        """Stream what arrives, from others and one's own other devices: since the last time, then live, each once."""
+    def messages(self, *, events: bool = False) -> MessageStream:
+        """Stream what arrives, from others and one's own other devices: since the last time, then live, each once.
+
+        With `events` also what others did in encrypted conversations, who came for instance: `Message.event`.
+        """
         if self._stream is not None:
             raise ClientError("already_listening")
-        self._stream = MessageStream(self._session, self._names, self._line_ended)
+        self._stream = MessageStream(self._session, self._names, self._line_ended, TOLD if events else ())
         self._connect()
         return self._stream
 
-    async def history(self, target: str, limit: int = 50, *, before: UUID | str | None = None) -> list[Message]:
-        """Read the newest messages of a room as they are now, oldest first; or those before a message."""
-        conversation, place = await self._rooms.resolve(target), _id(before) if before else None
+    async def history(
+        self, target: str, limit: int = 50, *, before: UUID | str | None = None, events: bool = False
+    ) -> list[Message]:
+        """Read the newest messages as they are now, oldest first; or those before a message.
+
+        With `events` also what happened between them in an encrypted conversation.
+        """
+        conversation, place = await self._places.resolve(target), _id(before) if before else None
         if await self._private.has(conversation):
-            return await self._private.history(conversation, limit, place, self._names)
+            row = await self._private.caught_up(conversation)
+            return await self._private.history(row, Asked(limit, place, events), self._names)
         room = await self._rooms.get(conversation)
         found = await messages.newest(self._session, conversation, limit, place)
         names = await self._names({message.account for message in found})
@@ -139,65 +153,49 @@ class Client:
 
     async def edit(self, target: str, message: UUID | str, text: str, *, text_format: Format = "text") -> Sent:
         """Change what one of one's own messages says."""
-        content, place = content_of(text, text_format), _id(message)
-        conversation = await self._rooms.resolve(target)
-        if await self._private.has(conversation):
-            return await self._private.edit(conversation, place, content, SEND_SECONDS)
-        return await messages.edit(self._session, conversation, place, content)
+        return await self._changing.edit(target, _id(message), content_of(text, text_format))
 
     async def delete(self, target: str, message: UUID | str, *, for_me: bool = False) -> Sent | None:
         """Delete a message for everyone, or only for oneself."""
-        place, conversation = _id(message), await self._rooms.resolve(target)
-        if for_me:
-            await messages.hide(self._session, conversation, place)
-            return None
-        if await self._private.has(conversation):
-            return await self._private.delete(conversation, place, SEND_SECONDS)
-        return await messages.delete(self._session, conversation, place)
+        return await self._changing.delete(target, _id(message), for_me=for_me)
 
     async def restore(self, target: str, message: UUID | str) -> Sent:
         """Take back a deletion for everyone, within 30 days."""
-        place, conversation = _id(message), await self._rooms.resolve(target)
-        if await self._private.has(conversation):
-            return await self._private.restore(conversation, place, SEND_SECONDS)
-        return await messages.restore(self._session, conversation, place)
+        return await self._changing.restore(target, _id(message))
 
     async def react(self, target: str, message: UUID | str, emoji: str, *, on: bool = True) -> Sent:
         """Set a reaction to a message of an encrypted conversation, or take it back."""
-        place, conversation = _id(message), await self._rooms.resolve(target)
-        if not await self._private.has(conversation):
-            raise ClientError("mode_mismatch")
-        return await self._private.react(conversation, place, (emoji, on), SEND_SECONDS)
+        return await self._changing.react(target, _id(message), (emoji, on))
+
+    async def pin(self, target: str, message: UUID | str, *, on: bool = True) -> Sent:
+        """Pin a message of an encrypted conversation, or unpin it; in a group moderators and above do."""
+        return await self._changing.pin(target, _id(message), on=on)
+
+    async def pinned(self, target: str) -> list[Message]:
+        """Read the messages that are pinned in an encrypted conversation."""
+        return await self._private.pinned(await self._private.check(await self._places.resolve(target)), self._names)
 
     async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""
-        conversation = await self._rooms.resolve(target)
-        if message is None:
-            up_to = (await self._rooms.get(conversation)).head
-        elif await self._private.has(conversation):
-            up_to = await self._private.position(conversation, _id(message))
-        else:
-            found = await messages.get(self._session, conversation, _id(message))
-            up_to = Position(found.seq, found.id)
-        await messages.mark_read(self._session, conversation, up_to)
+        await self._changing.mark_read(target, None if message is None else _id(message))
 
     async def typing(self, target: str, *, on: bool = True) -> None:
         """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored.
 
         It needs the gateway: while another process of the profile has it, nothing is said.
         """
-        conversation = await self._rooms.resolve(target)
+        conversation = await self._places.resolve(target)
         self._connect()
         with suppress(TimeoutError):
             async with asyncio.timeout(TYPING_SECONDS):
                 await self._gateway.connected.wait()
         await self._gateway.type_in(Typing(conversation=conversation, on=on))
 
-    # Rooms ------------------------------------------------------------------------------------------------------------
+    # Rooms and groups -------------------------------------------------------------------------------------------------
 
     async def conversations(self) -> list[Room]:
         """List the conversations one is in, newest activity first."""
-        return [room_of(found) async for found in self._rooms.all()]
+        return await self._places.all()
 
     async def rooms(self) -> list[Room]:
         """List the rooms one is in, newest activity first."""
@@ -208,41 +206,34 @@ class Client:
         return room_of(await self._rooms.create(name.removeprefix("#"), topic, description))
 
     async def join(self, target: str) -> Room:
-        """Enter a room."""
-        return room_of(await self._rooms.join(await self._rooms.resolve(target)))
+        """Enter a room, or the group that an invite link leads to. Raises ClientError `invite_over`, `banned` …"""
+        return await self._places.join(target)
 
     async def leave(self, target: str) -> None:
-        """Leave a room."""
-        await self._rooms.leave(await self._rooms.resolve(target))
+        """Leave a room or a group."""
+        await self._places.leave(target)
 
     async def members(self, target: str) -> list[Member]:
-        """List who is in a room."""
-        return [member_of(found) for found in await self._rooms.members(await self._rooms.resolve(target))]
+        """List who is in a room or group; of a group, as its members have signed it."""
+        return await self._places.members(target)
 
     async def change_room(
         self, target: str, *, name: str | None = None, topic: str | None = None, description: str | None = None
     ) -> Room:
-        """Change what a room says of itself; what is not given stays."""
-        wanted = ConversationChange(
-            name=msgspec.UNSET if name is None else name.removeprefix("#"),
-            topic=msgspec.UNSET if topic is None else topic,
-            description=msgspec.UNSET if description is None else description,
-        )
-        return room_of(await self._rooms.change(await self._rooms.resolve(target), wanted))
+        """Change what a room or group says of itself; what is not given stays."""
+        return await self._places.change(target, name=name, topic=topic, description=description)
 
     async def room(self, target: str) -> Room:
-        """Read what a room one is in says of itself."""
-        return room_of(await self._rooms.get(await self._rooms.resolve(target)))
+        """Read what a room or group one is in says of itself."""
+        return await self._places.get(target)
 
     async def change_role(self, target: str, username: str, role: Role) -> None:
         """Give a member another role."""
-        account = await accounts.account_named(self._session, username)
-        await self._rooms.change_role(await self._rooms.resolve(target), account, role)
+        await self._places.change_role(target, username, role)
 
-    async def remove_member(self, target: str, username: str) -> None:
-        """Put a member out of a room."""
-        account = await accounts.account_named(self._session, username)
-        await self._rooms.remove(await self._rooms.resolve(target), account)
+    async def remove_member(self, target: str, username: str, *, ban: bool = False) -> None:
+        """Put a member out of a room or group; with `ban`, out of a group until `groups.unban`."""
+        await self._places.remove(target, username, ban=ban)
 
     # Oneself ----------------------------------------------------------------------------------------------------------
 
@@ -276,6 +267,15 @@ class Client:
     async def log_out(self) -> None:
         """End this profile's session; what it has stored stays."""
         await accounts.log_out(self._session)
+
+    @property
+    def progress(self) -> Progress | None:
+        """Told how far something long is: what (`sessions`, `distribution`), how many are done, of how many."""
+        return self._session.progress
+
+    @progress.setter
+    def progress(self, told: Progress | None) -> None:
+        self._session.progress = told
 
     def account_state(self) -> dict[str, Any]:
         """Read what this profile knows of the account's state (memberships, read marks, settings), by key."""

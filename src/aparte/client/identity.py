@@ -1,5 +1,6 @@
 """Who is who, in verbs: safety numbers, linking and removing devices, and what a person must be told of keys."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +13,9 @@ from aparte.client.crypto.approving import Answered, Applicant
 from aparte.client.crypto.revoking import Removal
 from aparte.client.crypto.verifying import SafetyNumber
 from aparte.client.errors import ClientError
+from aparte.client.model import title_of
 from aparte.client.session import Session
-from aparte.client.store import notices
+from aparte.client.store import conversations, notices
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 
@@ -28,6 +30,8 @@ class Notice:
     conversation_id: ConversationId | None
     seq: int | None
     at: datetime
+    conversation: str | None = None
+    """How the conversation is written that it is about."""
 
 
 class Identity:
@@ -81,20 +85,29 @@ class Identity:
 
     def notices(self) -> list[Notice]:
         """Give what was not told yet, oldest first; it counts as told from here on."""
+        with self._session.store.reading() as tx:
+            if not notices.select_unshown(tx):
+                return []
         with self._session.store.transaction() as tx:
             rows = notices.select_unshown(tx)
             if rows:
                 notices.update_shown(tx, rows[-1].number)
-        names = local_log.usernames(self._session.store, {row.account for row in rows if row.account})
-        return [
-            Notice(
-                row.code,
-                names.get(row.account) if row.account else None,
-                row.account,
-                row.device,
-                row.conversation,
-                row.seq,
-                datetime.fromtimestamp(row.at / 1000, UTC),
-            )
-            for row in rows
-        ]
+            about = {row.conversation for row in rows if row.conversation}
+            places = [found for one in about if (found := conversations.select_conversation(tx, one)) is not None]
+        accounts = {row.account for row in rows if row.account} | {place.peer for place in places if place.peer}
+        names = local_log.usernames(self._session.store, accounts)
+        titles = {place.conversation: title_of(place, names) for place in places}
+        return [_shown(row, names, titles) for row in rows]
+
+
+def _shown(row: notices.Notice, names: Mapping[AccountId, str], titles: Mapping[ConversationId, str]) -> Notice:
+    return Notice(
+        row.code,
+        names.get(row.account) if row.account else None,
+        row.account,
+        row.device,
+        row.conversation,
+        row.seq,
+        datetime.fromtimestamp(row.at / 1000, UTC),
+        titles.get(row.conversation) if row.conversation else None,
+    )

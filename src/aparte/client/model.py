@@ -206,6 +206,14 @@ def rendered(
     )
 
 
+def quoted(answered: wire.Message | None, names: Mapping[AccountId, str]) -> Quoted | None:
+    """Show the message that is answered."""
+    if answered is None:
+        return None
+    text = answered.content.text if answered.content else None
+    return Quoted(answered.id, names.get(answered.account, str(answered.account)), text)
+
+
 def event_message(item: Happened, row: ConversationRow, title: str, names: Mapping[AccountId, str]) -> Message:
     """Put names to something that happened."""
     entry = item.entry

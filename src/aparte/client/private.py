@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 
-from aparte.client import local_log
+from aparte.client import past
 from aparte.client.api.conversations import Rooms
 from aparte.client.crypto.keyring import believed
 from aparte.client.errors import ClientError
-from aparte.client.local_log import Kept
-from aparte.client.model import Message, rendered, title_of
+from aparte.client.model import Message, event_message, quoted, rendered, title_of
 from aparte.client.outbox import Outbox, now_ms, unsealed_text
+from aparte.client.past import Kept
 from aparte.client.session import Session, time_over
 from aparte.client.store import conversations, entries, sealed
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox_sealed import Unsealed
-from aparte.e2ee.content import Content, Deletion, Reaction, encode
+from aparte.e2ee.content import Content, Deletion, Pin, Profile, Reaction, Text, encode
 from aparte.e2ee.errors import BadContent
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent
@@ -27,6 +28,23 @@ CATCH_UP_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 
 Names = Callable[[Iterable[AccountId]], Awaitable[dict[AccountId, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a conversation's history is asked for."""
+
+    limit: int
+    before: EntryId | None
+    events: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a message says beside its words: the message that it answers, and whom it mentions."""
+
+    reply: EntryId | None
+    mentions: tuple[AccountId, ...]
 
 
 class Private:
@@ -43,22 +61,48 @@ class Private:
         """Tell whether a conversation is encrypted."""
         return (await self._rooms.row(conversation)).is_sealed
 
+    async def check(self, conversation: ConversationId) -> ConversationId:
+        """Give back a conversation that is encrypted. Raises ClientError `mode_mismatch`."""
+        if not await self.has(conversation):
+            raise ClientError("mode_mismatch")
+        return conversation
+
     def unreadable(self) -> dict[ConversationId, int]:
         """Count the entries whose key is not here, by conversation."""
         with self._session.store.reading() as tx:
             return sealed.select_unreadable(tx)
 
-    async def history(
-        self, conversation: ConversationId, limit: int, before: EntryId | None, names: Names
-    ) -> list[Message]:
-        """Read the newest messages as they are now, or those before one, after fetching what is missing here."""
-        row = await self._caught_up(conversation)
-        place = self._position(row, before) if before is not None else None
-        found = local_log.newest(self._session.store, row, place.seq if place else row.cursor.seq + 1, limit)
-        reacted = {account for kept in found for accounts in kept.reactions.values() for account in accounts}
-        people = {kept.message.account for kept in found} | reacted | ({row.peer} if row.peer else set())
-        known = await names(people)
+    async def history(self, row: ConversationRow, asked: Asked, names: Names) -> list[Message]:
+        """Read the newest messages as they are now, or those before one; with events, what happened between them."""
+        place = self._position(row, asked.before).seq if asked.before is not None else row.cursor.seq + 1
+        store = self._session.store
+        found = past.newest(store, row, place, asked.limit)
+        first = found[0].message.seq if len(found) == asked.limit else 0
+        told = past.happened(store, row, (first, place)) if asked.events else []
+        known = await names(_people(row, found) | {who for item in told for who in (item.actor, *item.subjects)})
+        title = title_of(row, known)
+        shown = [_shown(kept, title, known) for kept in found]
+        shown += [event_message(item, row, title, known) for item in told]
+        return sorted(shown, key=lambda message: message.seq)
+
+    async def pinned(self, conversation: ConversationId, names: Names) -> list[Message]:
+        """Read the messages that are pinned."""
+        row = await self.caught_up(conversation)
+        found = past.pinned(self._session.store, row)
+        known = await names(_people(row, found))
         return [_shown(kept, title_of(row, known), known) for kept in found]
+
+    async def say(self, conversation: ConversationId, content: MessageContent, beside: Beside, wait: float) -> Sent:
+        """Send a message that answers another one, or mentions people."""
+        reply = await self._target(conversation, beside.reply) if beside.reply is not None else None
+        text = Text(
+            at=now_ms(),
+            text=content.text,
+            format=content.format,
+            reply=reply.hash if reply else None,
+            mentions=tuple(account.bytes for account in beside.mentions),
+        )
+        return await self._send(conversation, kinds.MESSAGE, text, None, wait)
 
     async def edit(self, conversation: ConversationId, message: EntryId, content: MessageContent, wait: float) -> Sent:
         """Change what a message says."""
@@ -89,19 +133,29 @@ class Private:
         content = Reaction(at=now_ms(), emoji=reaction[0], on=reaction[1])
         return await self._send(conversation, kinds.REACTION, content, target, wait)
 
+    async def pin(self, conversation: ConversationId, message: EntryId, wait: float, *, on: bool) -> Sent:
+        """Pin a message, or unpin it."""
+        target = await self._target(conversation, message)
+        return await self._send(conversation, kinds.PIN, Pin(at=now_ms(), on=on), target, wait)
+
+    async def describe(self, conversation: ConversationId, profile: Profile, wait: float) -> Sent:
+        """Say what a group is called and what it is about."""
+        return await self._send(conversation, kinds.PROFILE, profile, None, wait)
+
     async def position(self, conversation: ConversationId, message: EntryId) -> Position:
         """Give the place of an entry in the log. Raises ClientError `not_found`."""
-        return self._position(await self._caught_up(conversation), message)
+        return self._position(await self.caught_up(conversation), message)
 
     async def _send(
-        self, conversation: ConversationId, kind: int, content: Content, target: SealedTarget, wait: float
+        self, conversation: ConversationId, kind: int, content: Content, target: SealedTarget | None, wait: float
     ) -> Sent:
         try:
             data = encode(content)
         except BadContent:
             raise ClientError("invalid") from None
-        is_on = not isinstance(content, Deletion | Reaction) or content.on
-        return await self._deliver(conversation, Unsealed(kind, data, target.id, target.hash, is_on), wait)
+        is_on = not isinstance(content, Deletion | Reaction | Pin) or content.on
+        target_id, target_hash = (target.id, target.hash) if target is not None else (None, None)
+        return await self._deliver(conversation, Unsealed(kind, data, target_id, target_hash, is_on), wait)
 
     async def _deliver(self, conversation: ConversationId, what: Unsealed, wait: float) -> Sent:
         return await self._outbox.deliver(conversation, self._outbox.put_sealed(conversation, what), wait)
@@ -110,7 +164,7 @@ class Private:
         """Find a message by its id, here or after fetching what is missing. Raises ClientError `not_found`."""
         found = self._hash_of(conversation, message)
         if found is None:
-            await self._caught_up(conversation)
+            await self.caught_up(conversation)
             found = self._hash_of(conversation, message)
         if found is None:
             raise ClientError("not_found")
@@ -130,7 +184,7 @@ class Private:
             raise ClientError("not_found")
         return Position(entry.seq, entry.id)
 
-    async def _caught_up(self, conversation: ConversationId) -> ConversationRow:
+    async def caught_up(self, conversation: ConversationId) -> ConversationRow:
         """Wait until the store has what the server has at this moment. Raises TimeOver."""
         head = (await self._rooms.get(conversation)).head
         self._connect()
@@ -150,6 +204,17 @@ class Private:
         return row
 
 
+def _people(row: ConversationRow, found: list[Kept]) -> set[AccountId]:
+    """Name everybody who is named where these messages are shown."""
+    people = {row.peer} if row.peer else set()
+    for kept in found:
+        people |= {kept.message.account, *kept.mentions}
+        people |= {account for accounts in kept.reactions.values() for account in accounts}
+        people |= {kept.reply.account} if kept.reply else set()
+        people |= {kept.passed_by} if kept.passed_by else set()
+    return people
+
+
 def _shown(kept: Kept, title: str, names: dict[AccountId, str]) -> Message:
     """Show a message, or that it cannot be read and why."""
     kind = kept.state if kept.state in {"waiting", "refused"} else "message"
@@ -159,4 +224,10 @@ def _shown(kept: Kept, title: str, names: dict[AccountId, str]) -> Message:
     }
     is_removed = kept.state == "deleted" and kept.message.deleted_at is None
     code = {"waiting": "waiting", "deleted": "removed" if is_removed else None}.get(kept.state, kept.code)
-    return rendered(kept.message, title, names, kind, code=code, reactions=reactions)
+    return replace(
+        rendered(kept.message, title, names, kind, code=code, reactions=reactions),
+        reply=quoted(kept.reply, names),
+        mentions=tuple(names.get(account, str(account)) for account in kept.mentions),
+        is_pinned=kept.is_pinned,
+        passed_by=names.get(kept.passed_by, str(kept.passed_by)) if kept.passed_by else None,
+    )

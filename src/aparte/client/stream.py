@@ -7,12 +7,16 @@ stream of the profile is open at a time: a second one, in whatever process, wait
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Self
 
 from aparte.client import local_log
+from aparte.client.core import events
+from aparte.client.local_log import Unheard
 from aparte.client.locks import Lock
-from aparte.client.model import Message, rendered, title_of
+from aparte.client.model import Message, event_message, quoted, rendered, title_of
+from aparte.client.past import mentions_of
 from aparte.client.session import Session
 from aparte.wire import kinds
 from aparte.wire.ids import AccountId
@@ -28,9 +32,15 @@ Names = Callable[[Iterable[AccountId]], Awaitable[dict[AccountId, str]]]
 class MessageStream:
     """Messages from others and from one's own other devices, from the last time on, then live."""
 
-    def __init__(self, session: Session, names: Names, ended: Callable[[], BaseException | None]) -> None:
-        """Read out of a session's store. `ended` gives what has stopped the gateway, if anything has."""
+    def __init__(
+        self, session: Session, names: Names, ended: Callable[[], BaseException | None], told: Collection[int] = ()
+    ) -> None:
+        """Read out of a session's store. `ended` gives what has stopped the gateway, if anything has.
+
+        `told`: kinds of entries that are handed out as events beside the messages.
+        """
         self._session = session
+        self._told = told
         self._names = names
         self._ended = ended
         self._lock = Lock(session.folder.lock("listen"))
@@ -90,17 +100,51 @@ class MessageStream:
 
     async def _fill(self) -> None:
         """Read the next messages out of the store."""
-        found = local_log.unheard(self._session.store, self._session.profile.device, BATCH)
-        shown = [item for item in found if item.message]
-        peers = {item.conversation.peer for item in shown if item.conversation.peer}
-        names = await self._names({item.entry.account for item in shown} | peers)
-        self._ready.extend(
-            rendered(item.message, title_of(item.conversation, names), names, kinds.name_of(item.entry.kind))
-            for item in found
-            if item.message is not None
-        )
+        found = local_log.unheard(self._session.store, self._session.profile.device, BATCH, self._told)
+        names = await self._names({account for item in found for account in _people(item)})
+        self._ready.extend(_shown(item, names) for item in _gathered(found))
         if found and not self._ready:
             local_log.mark_heard(
                 self._session.store, [(item.conversation.conversation, item.entry.seq) for item in found]
             )
             self._changed.set()
+
+
+def _people(item: Unheard) -> set[AccountId]:
+    """Name everybody who is named where this is shown."""
+    people = {item.conversation.peer} if item.conversation.peer else set()
+    if item.event is not None:
+        return {*people, item.event.actor, *item.event.subjects}
+    if item.message is None:
+        return set()
+    answered = {item.reply.account} if item.reply else set()
+    return {*people, *answered, item.entry.account, *_mentioned(item)}
+
+
+def _mentioned(item: Unheard) -> tuple[AccountId, ...]:
+    return mentions_of(item.message) if item.message and item.conversation.is_sealed else ()
+
+
+def _gathered(found: list[Unheard]) -> list[Unheard]:
+    """Leave out what there is nothing to show of, and make one of admissions that stand one after the other."""
+    shown: list[Unheard] = []
+    for item in found:
+        last = shown[-1] if shown else None
+        if last is not None and last.event and item.event and last.conversation == item.conversation:
+            together = events.gathered([last.event, item.event])
+            if len(together) == 1:
+                shown[-1] = replace(item, event=together[0])
+                continue
+        if item.message is not None or item.event is not None:
+            shown.append(item)
+    return shown
+
+
+def _shown(item: Unheard, names: dict[AccountId, str]) -> Message:
+    title = title_of(item.conversation, names)
+    if item.event is not None:
+        return event_message(item.event, item.conversation, title, names)
+    assert item.message is not None  # noqa: S101 - one of them is there
+    message = rendered(item.message, title, names, kinds.name_of(item.entry.kind))
+    mentions = tuple(names.get(account, str(account)) for account in _mentioned(item))
+    return replace(message, reply=quoted(item.reply, names), mentions=mentions)

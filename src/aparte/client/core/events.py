@@ -88,6 +88,11 @@ def role_name(role: int) -> Role:
     return ROLES[role - MEMBER]
 
 
+def role_number(role: Role) -> int:
+    """Give the number of a role in statements."""
+    return ROLES.index(role) + MEMBER
+
+
 def policy_names(policy: int) -> tuple[Policy, ...]:
     """Name the bits that are set."""
     return tuple(name for name, bit in POLICIES.items() if policy & bit)

@@ -1,5 +1,6 @@
 """SQL of the local logs: entries in order, and what the application has not heard yet."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -126,8 +127,16 @@ def select_by_id(tx: Tx, conversation: ConversationId, entry: EntryId) -> Entry 
 
 
 def select_first_seq(tx: Tx, conversation: ConversationId) -> int | None:
-    """Read where the local log begins."""
-    row = tx.row("SELECT seq FROM entries WHERE conversation_id = ? ORDER BY seq LIMIT 1", conversation.bytes)
+    """Read where the local log begins, after what was passed on of the time before it."""
+    row = tx.row(
+        """
+        SELECT seq FROM entries WHERE conversation_id = ? AND seq > coalesce(
+          (SELECT max(seq) FROM sealed WHERE conversation_id = ? AND passed_by IS NOT NULL), 0)
+         ORDER BY seq LIMIT 1
+        """,
+        conversation.bytes,
+        conversation.bytes,
+    )
     return row[0] if row else None
 
 
@@ -141,6 +150,25 @@ def select_messages(tx: Tx, conversation: ConversationId, before_seq: int, limit
         conversation.bytes,
         before_seq,
         kinds.MESSAGE,
+        limit,
+    )
+    return [entry_of(row) for row in reversed(rows)]
+
+
+def select_told(
+    tx: Tx, conversation: ConversationId, wanted: Collection[int], between: tuple[int, int], limit: int
+) -> list[Entry]:
+    """Read the newest entries of some kinds between two positions, oldest first, but for those not opened."""
+    marks = ", ".join("?" * len(wanted))
+    rows = tx.rows(
+        f"""
+        SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
+         WHERE e.conversation_id = ? AND e.seq > ? AND e.seq < ? AND e.kind IN ({marks})
+           AND (s.state IS NULL OR s.state = 'open') ORDER BY e.seq DESC LIMIT ?
+        """,  # noqa: S608 - constants and question marks
+        conversation.bytes,
+        *between,
+        *sorted(wanted),
         limit,
     )
     return [entry_of(row) for row in reversed(rows)]
@@ -162,14 +190,14 @@ def select_about(tx: Tx, conversation: ConversationId, first_seq: int, last_seq:
 
 
 def select_unheard(
-    tx: Tx, conversation: ConversationId, listened_seq: int, device: DeviceId, limit: int
+    tx: Tx, conversation: ConversationId, listened_seq: int, device: DeviceId, limit: int, told: Collection[int] = ()
 ) -> list[Entry]:
     """Read messages that the application has not heard, oldest first; and kinds that this version does not know.
 
-    Those written on this device are left out: it knows them. So are sealed ones that wait for their key or were
-    refused; those that have opened late are given although later ones were.
+    With them those of the kinds `told`. Those written on this device are left out: it knows them. So are sealed ones
+    that wait for their key or were refused; those that have opened late are given although later ones were.
     """
-    silent = sorted(kinds.KINDS.keys() - {kinds.MESSAGE})
+    silent = sorted(kinds.KINDS.keys() - {kinds.MESSAGE, *told})
     marks = ", ".join("?" * len(silent))
     rows = tx.rows(
         f"""

@@ -1,0 +1,234 @@
+"""The groups of an open profile, in verbs: making one, who gets in and out, what it is called.
+
+Who is in a group is what its members have signed; the server is asked for nothing but to keep it. What a group is
+called is an entry like any other, which the server cannot read: so `+name` is looked for in the profile's own store.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+from aparte.client.api import accounts
+from aparte.client.api import groups as api
+from aparte.client.api.conversations import Rooms
+from aparte.client.core.events import POLICIES, Policy, policy_bits, policy_names, role_name, role_number
+from aparte.client.crypto import mailbox, membership, passing, pins
+from aparte.client.crypto.own import Own, now_ms
+from aparte.client.crypto.submitting import signed
+from aparte.client.errors import ClientError
+from aparte.client.invites import Invites
+from aparte.client.model import Banned, InviteLink, Member, Room, room_of
+from aparte.client.naming import Naming, bare, checked
+from aparte.client.private import Private
+from aparte.client.session import Session
+from aparte.client.store.db import Tx
+from aparte.e2ee.content import Profile
+from aparte.e2ee.membership import Action, Membership, Signed
+from aparte.wire.content import Role
+from aparte.wire.ids import AccountId, ConversationId
+
+NAMES_SECONDS = 20.0
+"""How long a list of people waits for what they are called."""
+
+
+class Groups:
+    """The groups of an open profile: `client.groups`. `target` is `"+name"` or a conversation's id."""
+
+    def __init__(self, session: Session, rooms: Rooms, private: Private) -> None:
+        """Work in the name of a session."""
+        self._session = session
+        self._rooms = rooms
+        self._naming = Naming(session, rooms, private)
+        self._private = private
+        self._invites = Invites(session)
+
+    # Making one -------------------------------------------------------------------------------------------------------
+
+    async def new_group(
+        self,
+        name: str,
+        usernames: Iterable[str] = (),
+        *,
+        topic: str = "",
+        members_may_add: bool = False,
+        history: bool = False,
+    ) -> Room:
+        """Make a group with these people. `history`: whoever adds somebody may pass earlier messages on to them.
+
+        Raises ClientError `no_such_member`, `peer_without_keys`; TimeOver if the group is there and its name waits.
+        """
+        profile = checked(Profile(at=now_ms(), name=bare(name), topic=topic))
+        people = await self._people(usernames)
+        wanted: list[Policy] = ["members_add"] if members_may_add else []
+        wanted += ["history"] if history else []
+        try:
+            made = await membership.create(self._session, people, policy_bits(wanted))
+        except ClientError as error:
+            raise await self._naming_whom(error) from None
+        await self._naming.describe(made.id, profile)
+        return self.named(room_of(made))
+
+    async def all(self) -> list[Room]:
+        """List the groups one is in, newest activity first."""
+        return [self.named(room_of(found)) async for found in self._rooms.all() if found.kind == "group"]
+
+    # Who is in it -----------------------------------------------------------------------------------------------------
+
+    async def add_members(self, target: str, usernames: Iterable[str], *, history: bool = False) -> None:
+        """Add people. With `history` they are given what this device can read, if the group's policy allows it."""
+        conversation, people = await self._naming.resolve(target), await self._people(usernames)
+        if history and "history" not in policy_names(self._state(conversation).policy):
+            raise ClientError("forbidden", "the policy of the group")
+        try:
+            await membership.add(self._session, conversation, people)
+        except ClientError as error:
+            raise await self._naming_whom(error) from None
+        with self._session.store.transaction() as tx:
+            for account in people:
+                passing.owe(tx, conversation, account, history=history)
+        with suppress(ClientError):  # they are in; what is owed goes out later as well
+            await self._private.caught_up(conversation)
+            await passing.pass_on(self._session)
+            await mailbox.send_out(self._session)
+
+    async def ban(self, target: str, username: str) -> None:
+        """Put somebody out who is not to come back until `unban`."""
+        account = await accounts.account_named(self._session, username)
+        await self.remove(await self._naming.resolve(target), account, ban=True)
+
+    async def unban(self, target: str, username: str) -> None:
+        """Let somebody who was banned be added again."""
+        account = await accounts.account_named(self._session, username)
+        await api.unban(self._session, await self._naming.resolve(target), account)
+
+    async def bans(self, target: str) -> list[Banned]:
+        """List who is banned, by whom and since when, as the server says."""
+        found = await api.bans(self._session, await self._naming.resolve(target))
+        names = await accounts.usernames(
+            self._session, {who for ban in found for who in (ban.account, ban.by)}, NAMES_SECONDS
+        )
+        return [
+            Banned(names.get(ban.account, str(ban.account)), names.get(ban.by, str(ban.by)), ban.at) for ban in found
+        ]
+
+    async def policy(self, target: str) -> tuple[Policy, ...]:
+        """Read what holds in a group: of `members_add`, `history`, `moderators_write` those that are on."""
+        return policy_names(self._state(await self._naming.resolve(target)).policy)
+
+    async def change_policy(self, target: str, **wanted: bool) -> tuple[Policy, ...]:
+        """Change what holds in a group: `members_add=`, `history=`, `moderators_write=`; what is not given stays."""
+        conversation = await self._naming.resolve(target)
+        for name in wanted.keys() - POLICIES.keys():
+            raise ClientError("invalid", name)
+
+        def build(tx: Tx, mine: Own, before: Membership) -> list[Signed]:
+            now = dict.fromkeys(policy_names(before.policy), True) | wanted
+            after = policy_bits(name for name in POLICIES if now.get(name))
+            return [] if after == before.policy else [signed(tx, mine, before, Action.POLICY, policy=after)[0]]
+
+        await membership.submit(self._session, conversation, build)
+        return policy_names(self._state(conversation).policy)
+
+    # Invite links -----------------------------------------------------------------------------------------------------
+
+    async def invite(
+        self, target: str, *, role: Role = "member", expires: datetime | None = None, uses: int | None = None
+    ) -> str:
+        """Open an invite link and give it: whoever has it joins. Its part after `#` never reaches the server."""
+        return await self._invites.open(await self._naming.resolve(target), role, expires, uses)
+
+    async def invites(self, target: str) -> list[InviteLink]:
+        """List the open invite links."""
+        return await self._invites.all(await self._naming.resolve(target))
+
+    async def close_invite(self, target: str, link: str) -> None:
+        """Close an invite link, by its id or by itself: nobody joins by it any more."""
+        await self._invites.close(await self._naming.resolve(target), link)
+
+    async def join(self, link: str) -> Room:
+        """Enter the group that an invite link leads to."""
+        return self.named(room_of(await membership.join(self._session, link)))
+
+    # What rooms have too (`Places`) -----------------------------------------------------------------------------------
+
+    async def has(self, conversation: ConversationId) -> bool:
+        """Tell whether a conversation is a group."""
+        return await self._naming.has(conversation)
+
+    async def members(self, conversation: ConversationId) -> list[Member]:
+        """List who is in a group, by role and then by seniority: from the chain that members have signed."""
+        await membership.learn(self._session, conversation)
+        there = {found.person.id: found for found in await self._rooms.members(conversation)}
+        with self._session.store.reading() as tx:
+            state = membership.state(tx, conversation)
+            known = (
+                {AccountId(UUID(bytes=account)): member for account, member in state.members.items()} if state else {}
+            )
+            verified = {account for account in known if (pin := pins.pinned(tx, account)) and pin.is_verified}
+        names = await accounts.usernames(self._session, known, NAMES_SECONDS)
+        return [
+            Member(
+                id=account,
+                username=names.get(account, str(account)),
+                display_name=there[account].person.display_name if account in there else "",
+                role=role_name(member.role),
+                joined_at=there[account].joined_at if account in there else None,
+                is_verified=account in verified or account == self._session.profile.account,
+            )
+            for account, member in sorted(known.items(), key=lambda item: (-item[1].role, item[1].number))
+        ]
+
+    async def leave(self, conversation: ConversationId) -> None:
+        """Leave a group; what is stored of it stays."""
+        await membership.leave(self._session, conversation)
+
+    async def remove(self, conversation: ConversationId, account: AccountId, *, ban: bool = False) -> None:
+        """Put a member out; from the next message on they read nothing."""
+        await membership.remove(self._session, conversation, account, ban=ban)
+
+    async def change_role(self, conversation: ConversationId, account: AccountId, role: Role) -> None:
+        """Give a member another role; giving `owner` hands the group over."""
+        await membership.role(self._session, conversation, account, role_number(role))
+
+    async def change(
+        self,
+        conversation: ConversationId,
+        *,
+        name: str | None = None,
+        topic: str | None = None,
+        description: str | None = None,
+    ) -> Room:
+        """Change what a group says of itself; what is not given stays."""
+        await self._naming.change(conversation, name, topic, description)
+        return self.named(room_of(await self._rooms.get(conversation)))
+
+    def named(self, room: Room) -> Room:
+        """Show of a group what this device knows, not what the server says."""
+        return self._naming.named(room)
+
+    async def find(self, name: str, *, offline: bool = False) -> ConversationId:
+        """Find a group by its name on this device. Raises ClientError `no_such_group`, `ambiguous_group`."""
+        return await self._naming.find(name, offline=offline)
+
+    # Inside -----------------------------------------------------------------------------------------------------------
+
+    async def _people(self, usernames: Iterable[str]) -> list[AccountId]:
+        return [await accounts.account_named(self._session, username) for username in dict.fromkeys(usernames)]
+
+    async def _naming_whom(self, error: ClientError) -> ClientError:
+        """Name who has no keys, if that is what is wrong."""
+        if error.code != "peer_without_keys":
+            return error
+        wanted: set[AccountId] = set()
+        with suppress(ValueError, TypeError):
+            wanted = {AccountId(UUID(account)) for account in error.data.get("accounts", ())}
+        names = await accounts.usernames(self._session, wanted, NAMES_SECONDS)
+        return ClientError(error.code, ", ".join(sorted(names.values())), data=error.data, status=error.status)
+
+    def _state(self, conversation: ConversationId) -> Membership:
+        with self._session.store.reading() as tx:
+            state = membership.state(tx, conversation)
+        if state is None:
+            raise ClientError("not_member")
+        return state

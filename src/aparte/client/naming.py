@@ -1,0 +1,142 @@
+"""What groups are called: known to their members alone, so it is looked for in the profile's own store."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from aparte.client import past
+from aparte.client.api.conversations import Rooms
+from aparte.client.core.events import role_name
+from aparte.client.core.names import GroupTarget, parse_target
+from aparte.client.core.opened import Described
+from aparte.client.crypto import membership
+from aparte.client.errors import ClientError, TimeOver
+from aparte.client.model import Room
+from aparte.client.outbox import now_ms
+from aparte.client.private import Private
+from aparte.client.session import Session
+from aparte.client.store import conversations
+from aparte.e2ee.content import Profile, encode
+from aparte.e2ee.errors import BadContent
+from aparte.wire.ids import ConversationId
+
+NAME_SECONDS = 5.0
+"""How long a name that is not known here is waited for: it comes with the log, or from another member."""
+LOOK_SECONDS = 0.1
+SEND_SECONDS = 60.0
+
+
+class Naming:
+    """The names of the groups of an open profile."""
+
+    def __init__(self, session: Session, rooms: Rooms, private: Private) -> None:
+        """Work in the name of a session."""
+        self._session = session
+        self._rooms = rooms
+        self._private = private
+
+    async def resolve(self, target: str) -> ConversationId:
+        """Find a group. Raises ClientError `mode_mismatch` for any other conversation."""
+        wanted = parse_target(target)
+        if isinstance(wanted, GroupTarget):
+            return await self.find(wanted.name)
+        conversation = await self._rooms.resolve(target)
+        if not await self.has(conversation):
+            raise ClientError("mode_mismatch")
+        return conversation
+
+    async def has(self, conversation: ConversationId) -> bool:
+        """Tell whether a conversation is a group."""
+        return (await self._rooms.row(conversation)).kind == "group"
+
+    async def find(self, name: str, *, offline: bool = False) -> ConversationId:
+        """Find a group by its name on this device. Raises ClientError `no_such_group`, `ambiguous_group`.
+
+        A name that is not known here may be on its way: then the log is fetched first, unless `offline` and away.
+        """
+        found = self._called(name)
+        if not found:
+            try:
+                found = await self._heard_of(name)
+            except ClientError:
+                if not offline:
+                    raise
+        if not found:
+            raise ClientError("no_such_group", name)
+        if len(found) > 1:
+            ids = [str(conversation) for conversation in found]
+            raise ClientError("ambiguous_group", ", ".join(ids), data={"ids": ids})
+        return found[0]
+
+    def _called(self, name: str) -> list[ConversationId]:
+        with self._session.store.reading() as tx:
+            return [row.conversation for row in conversations.select_groups(tx, name)]
+
+    async def _heard_of(self, name: str) -> list[ConversationId]:
+        """Fetch what this device has not of its groups, and wait a moment for a name that is on its way."""
+        theirs = [found async for found in self._rooms.all() if found.kind == "group"]
+        for group in theirs:
+            await self._rooms.row(group.id)
+        with suppress(TimeOver):
+            for group in theirs:
+                await self._private.caught_up(group.id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NAME_SECONDS):
+                while not self._called(name) and self._has_nameless():  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_SECONDS)  # another process may be the one that stores
+        return self._called(name)
+
+    def _has_nameless(self) -> bool:
+        with self._session.store.reading() as tx:
+            return bool(conversations.select_groups(tx, ""))
+
+    def named(self, room: Room) -> Room:
+        """Show of a group what this device knows, not what the server says."""
+        if room.kind != "group":
+            return room
+        with self._session.store.reading() as tx:
+            row = conversations.select_conversation(tx, room.id)
+            state = membership.state(tx, room.id)
+        if row is None:
+            return replace(room, name="", topic="", description="")
+        found = replace(room, name=row.name, topic=row.topic, description=row.description)
+        role = state.role_of(self._session.profile.account.bytes) if state else 0
+        return replace(found, role=role_name(role), member_count=len(state.members)) if state and role else found
+
+    async def change(
+        self, conversation: ConversationId, name: str | None, topic: str | None, description: str | None
+    ) -> None:
+        """Change what a group says of itself; what is not given stays as the newest entry has it."""
+        row = await self._private.caught_up(conversation)
+        with self._session.store.reading() as tx:
+            before = past.profile_before(tx, row, row.cursor.seq + 1)
+        wanted = Profile(
+            at=now_ms(),
+            name=row.name if name is None else bare(name),
+            topic=row.topic if topic is None else topic,
+            description=row.description if description is None else description,
+            welcome=before.welcome if before else "",
+            rules=before.rules if before else "",
+        )
+        await self.describe(conversation, checked(wanted))
+
+    async def describe(self, conversation: ConversationId, profile: Profile) -> None:
+        """Say what a group is called, and know it here at once: the entry comes back only with the log."""
+        await self._private.describe(conversation, profile, SEND_SECONDS)
+        with self._session.store.transaction() as tx:
+            said = Described(profile.name, profile.topic, profile.description, profile.welcome, profile.rules)
+            conversations.update_profile(tx, conversation, said)
+
+
+def bare(name: str) -> str:
+    """Give a name as it is said, without the plus and blanks around it."""
+    return name.strip().removeprefix("+").strip()
+
+
+def checked(profile: Profile) -> Profile:
+    """Give back a profile that can be said. Raises ClientError `invalid`."""
+    try:
+        encode(profile)
+    except BadContent:
+        raise ClientError("invalid", "the name has 1 to 100 characters, the topic up to 500") from None
+    return profile
