@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from aparte.client.api import keys as api
-from aparte.client.crypto import bundles, own, pairwise, rosters, sender_keys
+from aparte.client.crypto import bundles, own, pairwise, passing, rosters, sender_keys
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.sender_keys import Recipient
 from aparte.client.errors import ClientError
@@ -84,6 +84,7 @@ def _keep(session: Session, conversation: ConversationId, some: list[Recipient],
                 sender_keys.give_up(tx, conversation, one, now)
             else:
                 sender_keys.give(tx, mine, conversation, one, now)
+        passing.owe_newcomers(tx, conversation, {one.account for one in some})
 
 
 async def _distribute(session: Session, conversation: ConversationId, part: Distributions) -> None:

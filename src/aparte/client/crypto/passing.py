@@ -9,14 +9,14 @@ read it gets from its own account. Source: docs/protocol/e2ee.md, 3.4.
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
 from aparte.client.api import objects as api
 from aparte.client.core import retry
 from aparte.client.core.bodies import body_of
-from aparte.client.crypto import bundles, folding, key_requests, own, pairwise, pins
+from aparte.client.crypto import bundles, folding, key_requests, lines, own, pairwise, pins, rosters
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.grantable import Newcomer
 from aparte.client.crypto.own import now_ms
@@ -27,6 +27,7 @@ from aparte.client.store import conversations, passing
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.passing import DueRow
+from aparte.client.store.sealed import SealedRow
 from aparte.e2ee import container, grant, invite
 from aparte.e2ee.device_list import ListedDevice
 from aparte.e2ee.errors import BadStatement, NoSession
@@ -50,6 +51,19 @@ OVER = frozenset({"not_member", "not_found", "forbidden", "blocked", "no_keys", 
 def owe(tx: Tx, conversation: ConversationId, account: AccountId, *, history: bool = False) -> None:
     """Remember that somebody is to be given what the group says of itself; with `history`, also what was said."""
     passing.upsert_due(tx, conversation, account, history=history)
+
+
+def owe_newcomers(tx: Tx, conversation: ConversationId, accounts: Iterable[AccountId]) -> None:
+    """Let those who are given a chain be owed what the group has said of itself before they came."""
+    membership, said = folding.state(tx, conversation), _said(tx, conversation)
+    known = [rosters.known(tx, conversation, kept.epoch) for kept in said]
+    since = min((epoch.statement for epoch in known if epoch is not None), default=None)
+    if membership is None or since is None:
+        return
+    for account in accounts:
+        member = membership.members.get(account.bytes)
+        if member is not None and member.number > since:
+            owe(tx, conversation, account)
 
 
 def meet(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> None:
@@ -101,11 +115,13 @@ def _put_off(session: Session, due: DueRow, error: ClientError) -> None:
 async def _pass_on(session: Session, due: DueRow) -> None:
     with session.store.reading() as tx:
         newcomer = _newcomer(tx, due, session.profile.account)
-    if newcomer is not None:
-        devices = await _devices(session, due.account)
-        _pass_said(session, due, newcomer, devices)
-        if due.history and newcomer.membership.policy & POLICY_HISTORY:
-            await _pass_history(session, due, newcomer, devices)
+        triples = _lacking(tx, due, newcomer) if newcomer is not None else []
+    has_history = newcomer is not None and due.history and bool(newcomer.membership.policy & POLICY_HISTORY)
+    devices = await _devices(session, newcomer) if newcomer is not None and (triples or has_history) else []
+    if triples:
+        _pass_said(session, due, triples, devices)
+    if newcomer is not None and has_history:
+        await _pass_history(session, due, newcomer, devices)
     with session.store.transaction() as tx:
         passing.delete_due(tx, due)
 
@@ -120,15 +136,20 @@ def _newcomer(tx: Tx, due: DueRow, me: AccountId) -> Newcomer | None:
     return Newcomer(row, membership, me, due.account)
 
 
-async def _devices(session: Session, account: AccountId) -> list[ListedDevice]:
-    """Begin sessions with somebody's devices; gives those that can be written to."""
+async def _devices(session: Session, newcomer: Newcomer) -> list[ListedDevice]:
+    """Begin sessions with somebody's devices; gives those that can be written to.
+
+    Somebody who has begun anew with other keys has none in the group before they are admitted again.
+    """
+    account = newcomer.account
     with session.store.reading() as tx:
         is_known = pins.pinned(tx, account) is not None
     if not is_known:
         await pins.refresh(session, [account])
     with session.store.reading() as tx:
         mine, pin = own.load(tx), pins.pinned(tx, account)
-        if pin is None:
+        admitted = newcomer.membership.members[account.bytes].key33
+        if pin is None or not lines.follows(tx, account, admitted, pin.list.account_key.serialize()):
             raise KeyRefused("no_keys")
         pins.check_may_send(tx, account)
         devices = [listed for listed in pin.list.devices if listed.device not in pin.dormant]
@@ -137,15 +158,21 @@ async def _devices(session: Session, account: AccountId) -> list[ListedDevice]:
     return [listed for listed in devices if listed.device not in failed]
 
 
-def _pass_said(session: Session, due: DueRow, newcomer: Newcomer, devices: Sequence[ListedDevice]) -> None:
-    """Pass on what the group says of itself, and its settings."""
+def _said(tx: Tx, conversation: ConversationId) -> list[SealedRow]:
+    """Read what the group says of itself, and its settings, as far as they are open here."""
+    newest = (passing.select_said(tx, conversation, kind) for kind in (kinds.PROFILE, kinds.SETTINGS))
+    return [kept for kept in newest if kept is not None]
+
+
+def _lacking(tx: Tx, due: DueRow, newcomer: Newcomer) -> list[Triple]:
+    fresh = [kept for kept in _said(tx, due.conversation) if not passing.has_passed(tx, due, kept.hash)]
+    return [triple for kept in fresh if (triple := newcomer.triple(tx, kept)) is not None]
+
+
+def _pass_said(session: Session, due: DueRow, triples: list[Triple], devices: Sequence[ListedDevice]) -> None:
+    """Pass on what the group says of itself, once."""
     with session.store.transaction(durable=True) as tx:
-        said = [passing.select_said(tx, due.conversation, kind) for kind in (kinds.PROFILE, kinds.SETTINGS)]
-        fresh = [kept for kept in said if kept is not None and not passing.has_passed(tx, due, kept.hash)]
-        triples = [triple for kept in fresh if (triple := newcomer.triple(tx, kept)) is not None]
-        if triples:
-            what = PassedOn(conversation=due.conversation.bytes, triples=grant.pack(triples))
-            _put(tx, due, devices, what)
+        _put(tx, due, devices, PassedOn(conversation=due.conversation.bytes, triples=grant.pack(triples)))
         for triple in triples:
             passing.insert_passed(tx, due, triple.hash)
 
