@@ -61,10 +61,10 @@ class People:
     def find(self, account: bytes) -> Account:
         return next(one for one in self.accounts if one.id == account)
 
-    def is_other_line(self, account: bytes, one: bytes, other: bytes) -> bool:
+    def is_other_line(self, account: bytes, admitted: bytes, other: bytes) -> bool:
         found = self.find(account)
-        places = found.place(one), found.place(other)
-        return None in places or found.lines[places[0] or 0] != found.lines[places[1] or 0]
+        before, after = found.place(admitted), found.place(other)
+        return before is not None and after is not None and found.lines[before] < found.lines[after]
 
     def follows(self, account: bytes, admitted: bytes, other: bytes) -> bool:
         found = self.find(account)

@@ -215,8 +215,8 @@ class Keys:
         before, after = self.place(account, admitted), self.place(account, other)
         return before[0] == after[0] and before[1] <= after[1]
 
-    def is_other_line(self, account: bytes, one: bytes, other: bytes) -> bool:
-        return self.place(account, one)[0] != self.place(account, other)[0]
+    def is_other_line(self, account: bytes, admitted: bytes, other: bytes) -> bool:
+        return self.place(account, admitted)[0] < self.place(account, other)[0]
 
 
 def fold(state: Membership | None, vector: dict[str, Any], keys: Keys) -> Membership:

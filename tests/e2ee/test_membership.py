@@ -233,6 +233,17 @@ def test_an_old_key_is_no_reset() -> None:
     assert group.state.owner == owner.id
 
 
+def test_neither_is_a_key_from_before_a_reset_nor_one_that_nobody_knows() -> None:
+    group, (owner, admin, *_) = with_roles(ADMIN)
+    group.leave(owner)
+    owner.reset()
+    group.add(admin, owner, ADMIN)
+    group.give(admin, owner, OWNER)
+    for key in (owner.keys[0], KeyPair.generate(seeded(2))):
+        fields = {"subject": owner.id, "subject_key": key.public.serialize(), "role": MEMBER}
+        refused(lambda fields=fields: group.say(admin, Action.ADD, **fields), group)
+
+
 @pytest.mark.parametrize("rank", [MEMBER, MODERATOR, ADMIN, OWNER])
 @pytest.mark.parametrize("role", [MEMBER, MODERATOR, ADMIN])
 def test_who_may_admit_again_and_from_where(rank: int, role: int) -> None:

@@ -10,7 +10,7 @@ LINKS_MAX = 100
 """Links that are open at once, those included that are used up or over."""
 
 Lines = Callable[[bytes, bytes, bytes], bool]
-"""A question about two keys of one account: (account, the key it was admitted with, the other key)."""
+"""A question about two keys of one account: (account, the key it was admitted with, another)."""
 
 
 @dataclass(frozen=True, slots=True)

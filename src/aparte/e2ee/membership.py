@@ -130,8 +130,8 @@ def begin(statement: Statement) -> Membership:
 def apply(membership: Membership, statement: Statement, is_other_line: Lines) -> Membership:
     """The state after one more statement; BadStatement unless it follows and its actor may say it.
 
-    `is_other_line` tells whether a reset lies between two keys of an account, whichever came first: only then can
-    somebody who is inside be admitted again.
+    `is_other_line` tells whether a reset is known to lie between the key somebody was admitted with and a later one:
+    only then are they admitted again while inside.
     """
     statement.check()
     follows = (

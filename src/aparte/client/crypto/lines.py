@@ -28,17 +28,20 @@ UNKNOWN = -1
 
 
 def follows(tx: Tx, account: AccountId, admitted: bytes, key: bytes) -> bool:
-    """Tell whether a key is that which was admitted, or came from it by rotations. Keys not known here do not."""
+    """Tell whether a key is that which was admitted, or came from it by rotations. Keys not known here do not.
+
+    One that was rotated away before does not either: it may be a thief's.
+    """
     if admitted == key:
         return True
-    one, other = list_versions.select_line(tx, account, admitted), list_versions.select_line(tx, account, key)
-    return one is not None and one == other
+    before, after = list_versions.select_first(tx, account, admitted), list_versions.select_first(tx, account, key)
+    return before is not None and after is not None and before[0] == after[0] and before[1] < after[1]
 
 
-def is_other(tx: Tx, account: AccountId, one: bytes, other: bytes) -> bool:
-    """Tell whether a new beginning is known to lie between two keys of an account, whichever came first."""
-    first, second = list_versions.select_line(tx, account, one), list_versions.select_line(tx, account, other)
-    return first is not None and second is not None and first != second
+def is_other(tx: Tx, account: AccountId, admitted: bytes, key: bytes) -> bool:
+    """Tell whether an account is known to have begun anew between the key that was admitted and a later one."""
+    first, second = list_versions.select_line(tx, account, admitted), list_versions.select_line(tx, account, key)
+    return first is not None and second is not None and first < second
 
 
 def has_version(tx: Tx, account: AccountId, admitted: bytes, version: int) -> bool:

@@ -110,6 +110,19 @@ def select_line(tx: Tx, account: AccountId, key: bytes) -> int | None:
     return row[0] if row else None
 
 
+def select_first(tx: Tx, account: AccountId, key: bytes) -> tuple[int, int] | None:
+    """Read in which line, and then in which version, an account first had this account key; None if not known."""
+    row = tx.row(
+        """
+        SELECT resets, version FROM list_versions WHERE account_id = ? AND substr(list, 35, 33) = ? AND resets >= 0
+         ORDER BY version LIMIT 1
+        """,
+        account.bytes,
+        key,
+    )
+    return (row[0], row[1]) if row else None
+
+
 def has_gaps(tx: Tx, account: AccountId) -> bool:
     """Tell whether versions before the first that is here exist, or what happened to the key was not kept."""
     row = tx.row("SELECT min(version), min(resets) FROM list_versions WHERE account_id = ?", account.bytes)
