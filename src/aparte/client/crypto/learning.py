@@ -38,12 +38,13 @@ async def learn(
     if token is not None:
         await learn_statements(session, conversation, None, token)
         return
+    me = session.profile.account
     for look in range(LOOKS):
         manifest = await api.epoch(session, conversation, number)
         await learn_statements(session, conversation, manifest.statement)
         failed = await _learn_lists(session, conversation, manifest)
         with session.store.transaction(durable=True) as tx:
-            is_settled = _noted(tx, session, conversation, manifest, is_present=number is None)
+            is_settled = _noted(tx, me, conversation, manifest, is_present=number is None)
         if is_settled or number is not None:
             return
         if failed is not None:
@@ -133,14 +134,13 @@ def _missing(tx: Tx, manifest: EpochMembers, membership: Membership | None) -> s
     }
 
 
-def _noted(tx: Tx, session: Session, conversation: ConversationId, manifest: EpochMembers, *, is_present: bool) -> bool:
+def _noted(tx: Tx, me: AccountId, conversation: ConversationId, manifest: EpochMembers, *, is_present: bool) -> bool:
     """Keep the hint; of the present epoch, agree on its number if it is made of the newest that is known here."""
     versions = {member.account: member.version for member in manifest.members}
     epochs.upsert_hint(tx, conversation, manifest.epoch, Hint(manifest.statement, kept_epochs.packed(versions)))
     row = conversations.select_conversation(tx, conversation)
     if not is_present or row is None:
         return True
-    me = session.profile.account
     named = (manifest.epoch, manifest.roster)
     computed = rosters.compute(tx, row, me, named, epochs.NOT_MET)
     newest = folding.state(tx, conversation)
