@@ -64,7 +64,7 @@ class Slices:
 
 def rest(s: Slices) -> list[Route]:
     """Every REST route below `/api/v1`."""
-    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_messages(s), *_objects(s)]
+    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_groups(s), *_messages(s), *_objects(s)]
 
 
 def _people(s: Slices) -> list[Route]:
@@ -159,16 +159,16 @@ def _conversations(s: Slices) -> list[Route]:
         ),
         Route("GET", "/conversations", door.mine),
         Route("GET", CONVERSATION, door.get, "not_member"),
-        Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken", limit="write"),
+        Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken mode_mismatch", limit="write"),
         Route("GET", "/directory", door.directory, limit="directory"),
-        Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden", limit="write"),
-        Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden", 204, limit="write"),
+        Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden mode_mismatch", limit="write"),
+        Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden mode_mismatch", 204, limit="write"),
         Route("GET", CONVERSATION + "/members", door.members, "not_member"),
         Route(
             "PATCH",
             CONVERSATION + "/members/{account}",
             door.change_role,
-            "not_member not_found forbidden last_owner",
+            "not_member not_found forbidden last_owner mode_mismatch",
             204,
             limit="write",
         ),
@@ -176,10 +176,37 @@ def _conversations(s: Slices) -> list[Route]:
             "DELETE",
             CONVERSATION + "/members/{account}",
             door.remove,
-            "not_member not_found forbidden",
+            "not_member not_found forbidden mode_mismatch",
             204,
             limit="write",
         ),
+    ]
+
+
+def _groups(s: Slices) -> list[Route]:
+    door = s.conversations
+    group = "not_member mode_mismatch"
+    added = "bad_statement stale_membership keys_needed not_found peer_without_keys blocked banned room_full clock"
+    changed = f"{group} {added} forbidden invite_over peer_is_there too_many"
+    joined = f"{added} not_member forbidden invite_over"
+    invite = "/invites/{token}"
+    return [
+        Route(
+            "POST",
+            "/conversations/group",
+            door.create_group,
+            f"not_member forbidden bad_conversation_id {added}",
+            201,
+            limit="write",
+        ),
+        Route("POST", CONVERSATION + "/statements", door.submit, changed, limit="write"),
+        Route("GET", CONVERSATION + "/statements", door.statements, group),
+        Route("GET", CONVERSATION + "/epoch", door.epoch, f"{group} not_found"),
+        Route("GET", CONVERSATION + "/bans", door.bans, f"{group} forbidden"),
+        Route("DELETE", CONVERSATION + "/bans/{account}", door.lift_ban, f"{group} forbidden", 204, limit="write"),
+        Route("GET", invite, door.invite, "not_found invite_over", limit="lookup"),
+        Route("GET", invite + "/statements", door.invite_statements, "not_found invite_over", limit="lookup"),
+        Route("POST", invite + "/join", door.join_by_link, joined, limit="write"),
     ]
 
 
@@ -199,9 +226,17 @@ def _messages(s: Slices) -> list[Route]:
             "POST",
             CONVERSATION + "/entries",
             door.seal,
-            f"{change} blocked stale_epoch chain_broken missing_devices target_mismatch",
+            f"{change} blocked stale_epoch chain_broken missing_devices chain_too_old target_mismatch",
             201,
             limit="send",
+        ),
+        Route(
+            "POST",
+            CONVERSATION + "/distributions",
+            door.distribute,
+            "not_member forbidden mode_mismatch stale_epoch missing_devices too_many",
+            204,
+            limit="write",
         ),
         Route("GET", CONVERSATION + "/messages", door.page, "not_member mode_mismatch"),
         Route("GET", CONVERSATION + "/entries", door.entries, "not_member resync"),
@@ -236,6 +271,8 @@ def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
         Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
         Schedule("old_envelopes", "47 3 * * *", partial(message_actions.forget_envelopes, db)),
+        Schedule("group_keys", "*/5 * * * *", partial(message_actions.erase_group_keys, db)),
+        Schedule("pending_chains", "*/5 * * * *", partial(until_none, message_actions.forget_pending)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
         Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
         Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),

@@ -12,7 +12,7 @@ from tests.support.sealing import pair
 
 from aparte.server.kit import db as kit
 from aparte.server.messages import sealed, store
-from aparte.server.messages.model import Outgoing, Sealing
+from aparte.server.messages.model import Cover, Outgoing, Sealing
 from aparte.wire.ids import ClientMessageId, ConversationId
 from aparte.wire.sealed import Envelope
 
@@ -70,8 +70,7 @@ class Grown:
             prev=(counter - 1).to_bytes(32),
             hash=counter.to_bytes(32),
             peer=two.bob.account,
-            is_covered=True,
-            envelopes=(Envelope(two.bob.device, 2, b"x"),),
+            cover=Cover(envelopes=(Envelope(two.bob.device, 2, b"x"),)),
         )
         key = ClientMessageId(uuid4())
         alice, conversation = two.alice, ConversationId(two.conversation)

@@ -13,6 +13,7 @@ from aparte.server.messages.pages import Where
 from aparte.server.messages.writer import Writer
 from aparte.wire import limits
 from aparte.wire.errors import Refusal
+from aparte.wire.groups import Distributions
 from aparte.wire.ids import FIRST_ID, ClientMessageId, ConversationId, EntryId
 from aparte.wire.messages import (
     ChangeMessage,
@@ -78,6 +79,10 @@ class Doors:
         """Store a sealed entry."""
         conversation = conversation_of(call)
         return await actions.seal(self._db, self._writer, self._coverage, call.caller, conversation, call.body)
+
+    async def distribute(self, call: Call[Distributions, Nothing]) -> None:
+        """Keep what devices need to read one of my chains."""
+        await actions.distribute(self._db, self._coverage, call.caller, conversation_of(call), call.body)
 
     async def page(self, call: Call[Nothing, PageQuery]) -> MessagePage:
         """Read messages as they are now, in order of time."""

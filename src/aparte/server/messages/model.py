@@ -11,8 +11,8 @@ from aparte.wire.sealed import Envelope
 Key = tuple[ConversationId, DeviceId, ClientMessageId]
 """What makes two sends the same one."""
 
-STORED, REPEAT, AGAIN, NOT_MEMBER, REUSED, CLOCK, MODE, BLOCKED, EPOCH, CHAIN, MISSING = range(11)
-"""Outcomes of the function `send_v2`."""
+STORED, REPEAT, AGAIN, NOT_MEMBER, REUSED, CLOCK, MODE, BLOCKED, EPOCH, CHAIN, MISSING, TOO_OLD = range(12)
+"""Outcomes of the function `send_v3`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,24 @@ class Placed:
     position: Position
     ordinal: int | None
     is_new: bool
+    is_addressed: bool = False
+    """Devices were given the sender's chain with it, each its own: they fetch the entry instead of being pushed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Whether every device can read an entry, and what reaches them with it."""
+
+    uncovered: int = STORED
+    """Otherwise the outcome to give: `MISSING` or `TOO_OLD`."""
+    envelopes: tuple[Envelope, ...] = field(default=(), repr=False)
+    commits: frozenset[DeviceId] | None = None
+    """In a group: whose pending distributions it commits; None where the chain is known to be complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """What a sealed entry has beside what every message has: its head, and whether every device can read it."""
+    """What a sealed entry has beside what every message has: its head, and how its readers get its key."""
 
     kind: int
     sealed: bytes
@@ -38,8 +51,10 @@ class Sealing:
     hash: bytes
     peer: AccountId | None
     """The other one of a direct conversation: between the two no block may be."""
-    is_covered: bool
-    envelopes: tuple[Envelope, ...] = field(repr=False)
+    cover: Cover
+    chain: int | None = None
+    """In a group: the sender-key chain that opens `group_key`."""
+    group_key: bytes | None = field(default=None, repr=False)
     target: Position | None = None
     target_hash: bytes | None = None
     tag: bytes | None = None
@@ -81,6 +96,7 @@ class Verdict:
     """With another epoch the right one; with a broken chain its newest counter."""
     known_hash: bytes | None = None
     """The roster of that epoch; the hash of that entry."""
+    commits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +122,30 @@ class Covering:
     listed: frozenset[DeviceId]
     dormant: frozenset[DeviceId]
 
+    @property
+    def is_group(self) -> bool:
+        """Whether keys go in a sender-key message, and not in envelopes."""
+        return self.private.kind not in {"direct", "self"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """What is known of a device's sender-key chain: the newest epoch in which every device had it (None: it was never
+    used, or another one since), and the devices whose distribution is pending."""
+
+    complete: int | None
+    pending: frozenset[DeviceId]
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
     """A device has newly acknowledged the entries after one position up to another."""
 
     conversation: ConversationId
+    device: DeviceId
     after: int
     up_to: int
+    is_group: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +172,10 @@ RECOVERY_DAYS = 30
 DEDUP_DAYS = 30
 """How long a client_message_id is remembered."""
 ENVELOPE_DAYS = 60
-"""How long envelopes wait for the slowest device."""
+"""How long envelopes, group keys and distributions wait for the slowest device."""
+PENDING_MINUTES = 10
+"""How long a distribution waits for the entry that names its chain."""
+LATE_MINUTES = 15
+"""After so long a pending one is forgotten: later than it counts, so that none goes while an entry is on its way."""
+PENDING_CHAINS = 3
+"""Chains of one device that may be on their way into one conversation at once."""

@@ -2,10 +2,10 @@
 
 from aparte.server.kit.doorbell import Hint, ToConversation, ToConversationSealed
 from aparte.server.messages import model
-from aparte.server.messages.model import Outgoing, Placed, Verdict
+from aparte.server.messages.model import Outgoing, Placed, Sealing, Verdict
 from aparte.wire import kinds
 from aparte.wire.errors import Refusal
-from aparte.wire.frames import Live
+from aparte.wire.frames import Live, Moved
 from aparte.wire.ids import Position, time_of
 from aparte.wire.messages import Entry
 from aparte.wire.sealed import Sealed
@@ -16,6 +16,7 @@ CODES = {
     model.MODE: "mode_mismatch",
     model.BLOCKED: "blocked",
     model.MISSING: "missing_devices",
+    model.TOO_OLD: "chain_too_old",
 }
 
 
@@ -24,7 +25,8 @@ def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
     if isinstance(verdict, Refusal):
         return verdict
     if verdict.outcome in {model.STORED, model.REPEAT} and verdict.id is not None and verdict.seq is not None:
-        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal, is_new=verdict.outcome == model.STORED)
+        is_new = verdict.outcome == model.STORED
+        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal, is_new, is_addressed=verdict.commits)
     return refusal_of(verdict)
 
 
@@ -45,11 +47,17 @@ def refusal_of(verdict: Verdict) -> Refusal:
 
 
 def hint_of(message: Outgoing, placed: Placed) -> Hint:
-    """Ring the conversation about what was just stored, each device with its own envelope."""
-    live = Live(message.conversation, entry_of(message, placed))
-    if message.sealing is None:
-        return ToConversation(message.conversation, live)
-    return ToConversationSealed(message.conversation, live, list(message.sealing.envelopes))
+    """Ring the conversation about what was just stored: each device with its own envelope, in a group all alike.
+
+    A group entry that brings devices their sender's chain is rung as a hint: each fetches it with what is its own.
+    """
+    conversation, sealing = message.conversation, message.sealing
+    if placed.is_addressed:
+        return ToConversation(conversation, Moved(conversation, placed.position.seq, placed.position.id))
+    live = Live(conversation, entry_of(message, placed))
+    if sealing is None or sealing.chain is not None:
+        return ToConversation(conversation, live)
+    return ToConversationSealed(conversation, live, list(sealing.cover.envelopes))
 
 
 def entry_of(message: Outgoing, placed: Placed) -> Entry:
@@ -66,7 +74,18 @@ def entry_of(message: Outgoing, placed: Placed) -> Entry:
         ordinal=placed.ordinal,
         target=sealing.target if sealing else None,
         body=message.message,
-        sealed=Sealed(sealing.epoch, sealing.roster, sealing.counter, sealing.prev, sealing.target_hash, sealing.sealed)
-        if sealing
-        else None,
+        sealed=sealed_of(sealing) if sealing else None,
+    )
+
+
+def sealed_of(sealing: Sealing) -> Sealed:
+    """Render what was sealed, with the key that a group has for all."""
+    return Sealed(
+        sealing.epoch,
+        sealing.roster,
+        sealing.counter,
+        sealing.prev,
+        sealing.target_hash,
+        sealing.sealed,
+        key=sealing.group_key,
     )

@@ -17,6 +17,7 @@ from aparte.wire.codec import convert
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, Position, time_of
 from aparte.wire.messages import Entry, Message, MessagePage, Version
+from aparte.wire.sealed import Sealed
 
 _BODIES = {number: msgspec.json.Decoder(kind.body) for number, kind in kinds.KINDS.items()}
 
@@ -199,8 +200,8 @@ async def select_entries(reader: Reader, conversation: ConversationId, after: En
     return [entry_of(row) for row in rows]
 
 
-def entry_of(row: Row) -> Entry:
-    """Render an entry for the wire; a restore carries what the message says now."""
+def entry_of(row: Row, sealed: Sealed | None = None) -> Entry:
+    """Render an entry for the wire; a restore of a readable message carries what it says now."""
     kind = row["kind"]
     body = row["body"]
     if body is not None:
@@ -218,4 +219,5 @@ def entry_of(row: Row) -> Entry:
         ordinal=row["ordinal"],
         target=Position(row["target_seq"], row["target_id"]) if row["target_id"] else None,
         body=body,
+        sealed=sealed,
     )

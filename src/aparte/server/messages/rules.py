@@ -6,12 +6,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from aparte.e2ee import entry as entries
+from aparte.e2ee.membership import POLICY_MODERATORS_WRITE
 from aparte.server.conversations.model import Standing
-from aparte.server.messages.model import RECOVERY_DAYS, Change, Covering, Repeat, Target
+from aparte.server.log.model import Since
+from aparte.server.messages.model import (
+    MISSING,
+    RECOVERY_DAYS,
+    STORED,
+    TOO_OLD,
+    Change,
+    Cover,
+    Covering,
+    Repeat,
+    Target,
+)
 from aparte.wire import kinds, limits
 from aparte.wire.codec import to_json
-from aparte.wire.content import MessageContent
+from aparte.wire.content import MessageContent, Role
 from aparte.wire.errors import Refusal
+from aparte.wire.groups import Distributions
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, time_of
 from aparte.wire.kinds import Switch
 from aparte.wire.messages import Entry
@@ -22,6 +35,11 @@ PAGE_BYTES = 512 * 1024
 ENTRY_BYTES = 512
 AIMING = {kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN}
 SWITCHING = {kinds.DELETION, kinds.REACTION, kinds.PIN}
+WRITING = {kinds.MESSAGE, kinds.EDIT, kinds.REACTION}
+"""What a group's policy may leave to moderators up."""
+ROLES: tuple[Role, ...] = ("member", "moderator", "admin", "owner")
+NEEDS: dict[int, Role] = {kinds.PIN: "moderator", kinds.PROFILE: "admin", kinds.SETTINGS: "admin"}
+"""Least role in a group, of kinds that not everybody may write; a deletion is judged with its target."""
 
 
 def check_content(content: MessageContent) -> bytes:
@@ -56,15 +74,42 @@ def check_sealed(entry: SealEntry) -> None:
     if (len(entry.sealed) - entries.TAG_BYTES) % entries.PADDED_TO:
         raise Refusal("invalid", "sealed has not the length of a sealed content")
     if (entry.target is None) == (entry.kind in AIMING) and entry.kind != kinds.MESSAGE:
-        raise Refusal("invalid", "kinds 2 to 5 have a target, 7 has none")
+        raise Refusal("invalid", "kinds 2 to 5 have a target, 6 and 7 have none")
     if entry.tag is not None and entry.kind != kinds.REACTION:
         raise Refusal("invalid", "only a reaction has a tag")
     if not entry.on and entry.kind not in SWITCHING:
         raise Refusal("invalid", "only a deletion, a reaction or a pin is taken back")
-    if len({envelope.device for envelope in entry.envelopes}) != len(entry.envelopes):
+    if (entry.chain is None) != (entry.key is None) or (entry.key is not None and entry.envelopes):
+        raise Refusal("invalid", "a key goes with its chain and without envelopes")
+    check_envelopes(entry.envelopes)
+
+
+def check_envelopes(envelopes: Sequence[Envelope]) -> None:
+    """Refuse envelopes that no client can have meant."""
+    if len({envelope.device for envelope in envelopes}) != len(envelopes):
         raise Refusal("invalid", "two envelopes are for one device")
-    if any((envelope.type == 0) != (not envelope.body) for envelope in entry.envelopes):
+    if any((envelope.type == 0) != (not envelope.body) for envelope in envelopes):
         raise Refusal("invalid", "an envelope is empty exactly if its type is 0")
+
+
+def check_fits(covering: Covering, account: AccountId, entry: SealEntry) -> None:
+    """Refuse what does not belong into a conversation of this kind, or is not for somebody of this role.
+
+    Readers check roles too, by the same table (`docs/protocol/e2ee.md`, 3.1). Whoever has no role is no member: that is
+    the database's to say.
+    """
+    if (entry.key is not None) != covering.is_group:
+        raise Refusal("invalid", "in a group a key goes in a sender-key message, elsewhere in envelopes")
+    if not covering.is_group:
+        if entry.kind == kinds.PROFILE:
+            raise Refusal("invalid", "only a group has a profile")
+        return
+    needed = NEEDS.get(entry.kind, "member")
+    if entry.kind in WRITING and covering.private.policy & POLICY_MODERATORS_WRITE:
+        needed = "moderator"
+    role = covering.private.roles.get(account)
+    if role is not None and ROLES.index(role) < ROLES.index(needed):
+        raise Refusal("forbidden")
 
 
 def hash_of(conversation: ConversationId, account: AccountId, device: DeviceId, entry: SealEntry) -> bytes:
@@ -84,15 +129,42 @@ def hash_of(conversation: ConversationId, account: AccountId, device: DeviceId, 
     return entries.entry_hash(head, hashlib.sha256(entry.sealed).digest())
 
 
-def covers(covering: Covering, sender: DeviceId, envelopes: Sequence[Envelope]) -> tuple[bool, tuple[Envelope, ...]]:
+def cover_of(covering: Covering, sender: DeviceId, envelopes: Sequence[Envelope]) -> Cover:
     """Tell whether every listed device but the sender and the dormant ones has its envelope, and nobody else has one.
 
-    Gives the envelopes to keep: those of dormant devices are dropped, they catch up in another way.
+    Envelopes of dormant devices are dropped: they catch up in another way.
     """
     given = {envelope.device for envelope in envelopes}
     others = covering.listed - {sender}
     is_covered = given <= others and others - covering.dormant <= given
-    return is_covered, tuple(e for e in envelopes if e.device not in covering.dormant)
+    kept = tuple(e for e in envelopes if e.device not in covering.dormant)
+    return Cover(STORED if is_covered else MISSING, kept)
+
+
+def cover_of_chain(covering: Covering, sender: DeviceId, pending: frozenset[DeviceId], since: Since | None) -> Cover:
+    """Tell whether everybody has a chain once what is pending of it is given out.
+
+    `since`: what changed since the chain was complete; None for one that nobody has yet. A chain goes on when somebody
+    comes, and ends when somebody goes.
+    """
+    if since is not None and since.has_removed:
+        return Cover(TOO_OLD)
+    others = covering.listed - {sender}
+    needed = (others if since is None else others & since.added) - covering.dormant
+    return Cover(STORED if needed <= pending else MISSING, commits=pending & others)
+
+
+def check_distributions(covering: Covering | None, sender: DeviceId, given: Distributions) -> list[Envelope]:
+    """Refuse distributions for another epoch than the present one, or for who cannot read; dormant devices get none."""
+    check_envelopes(given.envelopes)
+    if covering is None or not covering.is_group:
+        raise Refusal("mode_mismatch")
+    private = covering.private
+    if given.epoch != private.epoch:
+        raise Refusal("stale_epoch", data={"epoch": private.epoch, "roster": private.roster.hex()})
+    if not {envelope.device for envelope in given.envelopes} <= covering.listed - {sender}:
+        raise Refusal("missing_devices", "a chain is given to other listed devices alone")
+    return [envelope for envelope in given.envelopes if envelope.device not in covering.dormant]
 
 
 def check_target(target: Target, named: bytes) -> None:
@@ -155,7 +227,8 @@ def weight(entry: Entry) -> int:
     """About how many bytes an entry takes on the wire: four for each character, and its ids."""
     if entry.sealed is not None:
         envelope = entry.sealed.envelope
-        return ENTRY_BYTES + (len(entry.sealed.sealed or b"") + len(envelope.body if envelope else b"")) * 4 // 3
+        keys = len(envelope.body if envelope else b"") + len(entry.sealed.key or b"")
+        return ENTRY_BYTES + (len(entry.sealed.sealed or b"") + keys) * 4 // 3
     body = entry.body.content if isinstance(entry.body, Switch) else entry.body
     if isinstance(body, MessageContent):
         return ENTRY_BYTES + 4 * len(body.text) + (limits.METADATA_BYTES if body.metadata else 0)

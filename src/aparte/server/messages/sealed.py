@@ -1,4 +1,4 @@
-"""SQL of sealed entries: the log of an encrypted conversation as one device reads it, targets, envelopes.
+"""SQL of sealed entries: the log of an encrypted conversation as one device reads it, and envelopes.
 
 Plans of reading are pinned (`Database.read_log`), and both tables are merged as in `pages`. A device is handed its own
 envelopes alone, and none that it has acknowledged.
@@ -7,19 +7,16 @@ envelopes alone, and none that it has acknowledged.
 import hashlib
 from collections.abc import Sequence
 
-import msgspec
-
 from aparte.e2ee.entry import ZERO_HASH, entry_hash
 from aparte.e2ee.entry import Head as SealedHead
 from aparte.server.kit.db import Reader, Row, Tx
-from aparte.server.messages.envelopes import own_of
-from aparte.server.messages.model import Acknowledged, Target
+from aparte.server.messages.envelopes import envelope_of, own_of
+from aparte.server.messages.model import Acknowledged
+from aparte.server.messages.pages import entry_of
 from aparte.wire import kinds
-from aparte.wire.ids import ConversationId, DeviceId, EntryId, Position, time_of
+from aparte.wire.ids import ConversationId, DeviceId, EntryId
 from aparte.wire.messages import Entry
-from aparte.wire.sealed import Sealed
-
-_BODIES = {number: msgspec.json.Decoder(kind.body) for number, kind in kinds.KINDS.items()}
+from aparte.wire.sealed import Envelope, Sealed
 
 
 async def select_entries(
@@ -28,7 +25,8 @@ async def select_entries(
     """The log after an entry, every kind in order; of what is deleted or erased only the digest."""
     rows = await reader.fetch(
         """
-        SELECT u.*, p.roster, k.envelopes, coalesce(t.is_deleted, false) AS is_target_deleted
+        SELECT u.*, p.roster, k.envelopes, k.group_key, d.type, d.body AS distribution,
+               coalesce(t.is_deleted, false) AS is_target_deleted
           FROM (
             (SELECT m.id, m.seq, 1::smallint AS kind, m.account_id, m.device_id, m.client_message_id, m.ordinal,
                     m.target_seq, m.target_id, m.target, m.epoch, m.counter, m.prev, m.sealed, m.sealed_hash,
@@ -41,8 +39,11 @@ async def select_entries(
           ) u
           LEFT JOIN LATERAL (SELECT x.roster FROM epochs x WHERE x.conversation_id = $1 AND x.epoch = u.epoch
                               LIMIT 1) p ON true
-          LEFT JOIN LATERAL (SELECT x.envelopes FROM message_key_sets x WHERE x.conversation_id = $1 AND x.seq = u.seq
-                                AND u.seq > $4 LIMIT 1) k ON true
+          LEFT JOIN LATERAL (SELECT x.envelopes, x.group_key FROM message_key_sets x
+                              WHERE x.conversation_id = $1 AND x.seq = u.seq AND u.seq > $4 LIMIT 1) k ON true
+          LEFT JOIN LATERAL (SELECT x.type, x.body FROM distributions x
+                              WHERE x.conversation_id = $1 AND x.device_id = $5 AND x.seq = u.seq AND u.seq > $4
+                                AND u.epoch IS NOT NULL AND k.envelopes IS NULL LIMIT 1) d ON true
           LEFT JOIN LATERAL (SELECT m.deletion_id IS NOT NULL AS is_deleted FROM messages m
                               WHERE m.conversation_id = $1 AND m.id = u.target_id AND u.kind = 2 LIMIT 1) t ON true
          ORDER BY u.id LIMIT $3
@@ -51,8 +52,9 @@ async def select_entries(
         after,
         limit,
         await select_stored(reader, conversation, device),
+        device,
     )
-    return [entry_of(row, device) for row in rows]
+    return [entry_of(row, sealed_of(row, device) if row["epoch"] is not None else None) for row in rows]
 
 
 async def select_stored(reader: Reader, conversation: ConversationId, device: DeviceId) -> int:
@@ -70,26 +72,6 @@ async def select_stored(reader: Reader, conversation: ConversationId, device: De
     return seq
 
 
-def entry_of(row: Row, device: DeviceId) -> Entry:
-    """Render an entry for one device."""
-    kind, body = row["kind"], row["body"]
-    if body is not None:
-        body = _BODIES[kind].decode(body) if kind in _BODIES else msgspec.json.decode(body)
-    return Entry(
-        seq=row["seq"],
-        id=row["id"],
-        kind=kind,
-        at=time_of(row["id"]),
-        account=row["account_id"],
-        device=row["device_id"],
-        client_message_id=row["client_message_id"],
-        ordinal=row["ordinal"],
-        target=Position(row["target_seq"], row["target_id"]) if row["target_id"] else None,
-        body=body,
-        sealed=sealed_of(row, device) if row["epoch"] is not None else None,
-    )
-
-
 def sealed_of(row: Row, device: DeviceId) -> Sealed:
     """Render what was sealed: for who may still read it, or its digest, which outlives it."""
     content = row["sealed"]
@@ -102,8 +84,16 @@ def sealed_of(row: Row, device: DeviceId) -> Sealed:
         target=row["target"],
         sealed=None if is_withheld else content,
         digest=digest_of(row) if is_withheld else None,
-        envelope=own_of(row["envelopes"], device) if row["envelopes"] else None,
+        envelope=envelope_in(row, device),
+        key=row["group_key"],
     )
+
+
+def envelope_in(row: Row, device: DeviceId) -> Envelope | None:
+    """Find what is for one device alone: the entry's key, or in a group its sender's chain."""
+    if row["type"] is not None:
+        return envelope_of(device, row["type"], row["distribution"])
+    return own_of(row["envelopes"], device) if row["envelopes"] else None
 
 
 def digest_of(row: Row) -> bytes:
@@ -111,34 +101,6 @@ def digest_of(row: Row) -> bytes:
     content: bytes | None = row["sealed"]
     digest: bytes = row["sealed_hash"] if content is None else hashlib.sha256(content).digest()
     return digest
-
-
-async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) -> Target | None:
-    """The message that a sealed entry aims at, with its hash; the head is locked, so it holds still."""
-    row = await tx.fetchrow(
-        """
-        SELECT m.seq, m.id, m.account_id, m.device_id, m.client_message_id, m.ordinal, m.deletion_id,
-               m.erased_at IS NOT NULL AS is_erased, m.epoch, m.counter, m.prev, m.target, m.sealed, m.sealed_hash,
-               p.roster, d.account_id AS deleted_by
-          FROM messages m
-          JOIN epochs p ON p.conversation_id = m.conversation_id AND p.epoch = m.epoch
-          LEFT JOIN entries d ON d.conversation_id = m.conversation_id AND d.id = m.deletion_id
-         WHERE m.conversation_id = $1 AND m.id = $2
-        """,
-        conversation,
-        message,
-    )
-    if row is None:
-        return None
-    return Target(
-        Position(row["seq"], row["id"]),
-        row["account_id"],
-        row["ordinal"],
-        row["deletion_id"],
-        row["deleted_by"],
-        row["is_erased"],
-        hash_of(conversation, row),
-    )
 
 
 def hash_of(conversation: ConversationId, row: Row) -> bytes:

@@ -6,29 +6,38 @@ from typing import Any
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.server.messages.envelopes import pack
 from aparte.server.messages.model import Outgoing, Repeat, Target, Verdict
+from aparte.server.messages.sealed import hash_of
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
 from aparte.wire.kinds import MESSAGE
 
 SEND = """
-    SELECT o_outcome, o_id, o_seq, o_ordinal, o_known, o_known_hash
-      FROM send_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    SELECT o_outcome, o_id, o_seq, o_ordinal, o_known, o_known_hash, o_commits
+      FROM send_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                   $23, $24, $25)
 """
 
 
 def columns(batch: Sequence[Outgoing]) -> list[list[Any]]:
-    """Lay a batch out as the arrays of `send_v2`, but for its last argument."""
+    """Lay a batch out as the arrays of `send_v3`, but for its last argument."""
     return [list(column) for column in zip(*(row_of(message) for message in batch), strict=True)]
 
 
 def row_of(m: Outgoing) -> tuple[Any, ...]:
-    """One message as `send_v2` takes it; a readable one has nothing in the columns of sealed ones."""
+    """One message as `send_v3` takes it; a readable one has nothing in the columns of sealed ones."""
     told = (m.conversation, m.account, m.device, m.client_message_id, m.digest, m.content)
     s = m.sealing
     if s is None:
-        return (*told, MESSAGE, None, None, None, None, None, None, None, True, *(None,) * 6)
+        return (*told, MESSAGE, *(None,) * 7, 0, *(None,) * 9)
     target = (s.target.seq, s.target.id, s.target_hash) if s.target else (None, None, None)
     head = (s.kind, s.sealed, s.epoch, s.roster, s.counter, s.prev, s.hash)
-    return (*told, *head, s.peer, s.is_covered, pack(s.envelopes), *target, s.tag, s.is_on)
+    cover = (s.cover.uncovered, pack(s.cover.envelopes))
+    group = (s.group_key, s.chain, listed(s.cover.commits))
+    return (*told, *head, s.peer, *cover, *target, s.tag, s.is_on, *group)
+
+
+def listed(devices: frozenset[DeviceId] | None) -> str | None:
+    """Write ids as the text of an array: rows of a batch have different numbers of them."""
+    return None if devices is None else "{" + ",".join(device.hex for device in devices) + "}"
 
 
 async def send(connection: Any, batch: Sequence[Outgoing], *, wait: bool) -> list[Verdict]:
@@ -39,18 +48,28 @@ async def send(connection: Any, batch: Sequence[Outgoing], *, wait: bool) -> lis
     """
     rows: list[Row] = await connection.fetch(SEND, *columns(batch), wait)
     return [
-        Verdict(row["o_outcome"], row["o_id"], row["o_seq"], row["o_ordinal"], row["o_known"], row["o_known_hash"])
+        Verdict(
+            row["o_outcome"],
+            row["o_id"],
+            row["o_seq"],
+            row["o_ordinal"],
+            row["o_known"],
+            row["o_known_hash"],
+            row["o_commits"],
+        )
         for row in rows
     ]
 
 
 async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) -> Target | None:
-    """The message that somebody wants to change; the head is locked, so it holds still."""
+    """The message that somebody wants to change, a sealed one with its hash; the head is locked, so it holds still."""
     row = await tx.fetchrow(
         """
-        SELECT m.seq, m.id, m.account_id, m.ordinal, m.deletion_id, m.erased_at IS NOT NULL AS is_erased,
-               d.account_id AS deleted_by
+        SELECT m.seq, m.id, m.account_id, m.device_id, m.client_message_id, m.ordinal, m.deletion_id,
+               m.erased_at IS NOT NULL AS is_erased, m.epoch, m.counter, m.prev, m.target, m.sealed, m.sealed_hash,
+               p.roster, d.account_id AS deleted_by
           FROM messages m
+          LEFT JOIN epochs p ON p.conversation_id = m.conversation_id AND p.epoch = m.epoch
           LEFT JOIN entries d ON d.conversation_id = m.conversation_id AND d.id = m.deletion_id
          WHERE m.conversation_id = $1 AND m.id = $2
         """,
@@ -66,6 +85,7 @@ async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) 
         row["deletion_id"],
         row["deleted_by"],
         row["is_erased"],
+        hash_of(conversation, row) if row["roster"] is not None else None,
     )
 
 

@@ -165,8 +165,11 @@ class Hub:
             self._push({socket}, Packet(addressed(live, own[socket.caller.device])))
 
     def _note(self, conversation: ConversationId, frame: frames.FromServer) -> None:
-        if isinstance(frame, frames.Live) and frame.entry.seq > self.heads.get(conversation, 0):
-            self.heads[conversation] = frame.entry.seq
+        seq = frame.entry.seq if isinstance(frame, frames.Live) else 0
+        if isinstance(frame, frames.Moved):
+            seq = frame.seq
+        if seq > self.heads.get(conversation, 0):
+            self.heads[conversation] = seq
 
     def _push(self, sockets: Iterable[Socket], packet: Packet) -> None:
         slow = [socket for socket in sockets if not socket.push(packet)]

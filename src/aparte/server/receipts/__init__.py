@@ -3,6 +3,6 @@
 Owns `receipts`; moves the read mark of `members` through conversations. Reads `members`, `conversations`, `heads`,
 `devices`.
 Invariants: marks only move forward; `read` implies `delivered`; the time of a position is the earliest row at or above
-it; above 256 members only the marks are kept. Marks of sockets are coalesced: at most one a second, device and
-conversation.
+it; above 256 members (500 where it is encrypted) only the marks are kept. Marks of sockets are coalesced: at most one a
+second, device and conversation.
 """

@@ -11,7 +11,7 @@ from aparte.server.kit.doorbell import ToConversation
 from aparte.server.messages import actions as messages
 from aparte.server.messages.model import Acknowledged
 from aparte.server.receipts import store
-from aparte.server.receipts.model import KEEP_DAYS, ROWS_UP_TO, TELL_UP_TO, Delivered, Mark, MarkKind
+from aparte.server.receipts.model import KEEP_DAYS, TELL_UP_TO, Delivered, Mark, MarkKind, keeps_rows
 from aparte.server.state import actions as state
 from aparte.wire.conversations import ReceiptList
 from aparte.wire.frames import Receipts
@@ -33,11 +33,13 @@ async def read(db: Database, mark: Mark) -> None:
         if await conversations.move_read_mark(tx, conversation, caller.account, place, ordinal):
             value = {"seq": place.seq, "id": str(place.id)}
             await state.put(tx, caller.account, f"read:{conversation}", value)
-        if standing.member_count > ROWS_UP_TO:
+        if not keeps_rows(standing.mode, standing.member_count):
             return
         after = await store.select_stored(tx, conversation, caller.device) if standing.mode == "e2ee" else None
         if await store.insert_read(tx, conversation, caller.device, place.seq):
-            new = Delivered(conversation, caller.account, place.seq, standing.member_count, after)
+            is_group = standing.kind not in {"direct", "self"}
+            many = standing.member_count
+            new = Delivered(conversation, caller.account, place.seq, many, caller.device, is_group, after)
             _tell(tx, new, "read")
             acknowledged = _acknowledged([new])
     await messages.forget_acknowledged(db, acknowledged)
@@ -62,7 +64,7 @@ async def delivered_to(db: Database, mark: Mark) -> None:
 def _acknowledged(written: Sequence[Delivered]) -> list[Acknowledged]:
     """Name the entries whose envelopes a device needs no longer."""
     return [
-        Acknowledged(new.conversation, new.after, new.up_to)
+        Acknowledged(new.conversation, new.device, new.after, new.up_to, new.is_group)
         for new in written
         if new.after is not None and new.after < new.up_to
     ]
@@ -80,7 +82,7 @@ async def of_message(db: Database, caller: Caller, conversation: ConversationId,
         standing = await conversations.authorise(reader, caller, conversation, "read")
         place, _ = await messages.place_of(reader, conversation, message)
         readers = await store.select_readers(reader, conversation, place.seq)
-        if standing.member_count > ROWS_UP_TO:
+        if not keeps_rows(standing.mode, standing.member_count):
             return ReceiptList([], readers)
         return ReceiptList(await store.select_receipts(reader, conversation, place.seq), readers)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from aparte.server.kit.db import Reader, Tx
-from aparte.server.receipts.model import ROWS_UP_TO, Delivered, Mark
+from aparte.server.receipts.model import ROWS_UP_TO, ROWS_UP_TO_SEALED, Delivered, Mark
 from aparte.wire.conversations import Receipt
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
@@ -43,20 +43,22 @@ async def insert_read(tx: Tx, conversation: ConversationId, device: DeviceId, up
 async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
     """Write what devices have stored, all marks in one statement: of current members, never beyond the head.
 
-    Conversations above `ROWS_UP_TO` members keep no rows. Returns what is new.
+    Conversations of too many members keep no rows (`model.keeps_rows`). Returns what is new.
     """
     rows = await tx.fetch(
         """
         WITH marks AS (
           SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count,
-                 c.is_sealed, s.before
+                 c.is_sealed, c.is_group, s.before
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
                  AS u (conversation_id, account_id, device_id, seq)
             JOIN LATERAL (SELECT 1 FROM members x WHERE x.conversation_id = u.conversation_id
                              AND x.account_id = u.account_id AND x.left_at IS NULL LIMIT 1) m ON true
-            JOIN LATERAL (SELECT x.member_count, x.encryption_mode = 'e2ee' AS is_sealed
+            JOIN LATERAL (SELECT x.member_count, x.encryption_mode = 'e2ee' AS is_sealed,
+                                 x.kind NOT IN ('direct', 'self') AS is_group
                             FROM conversations x WHERE x.conversation_id = u.conversation_id
-                             AND x.member_count <= $5 LIMIT 1) c ON true
+                             AND x.member_count <= CASE x.encryption_mode WHEN 'e2ee' THEN $6::integer ELSE $5 END
+                           LIMIT 1) c ON true
             JOIN LATERAL (SELECT x.last_seq FROM heads x WHERE x.conversation_id = u.conversation_id LIMIT 1) h ON true
             JOIN LATERAL (SELECT coalesce(max(x.up_to_seq), 0) AS before
                             FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)
@@ -70,7 +72,7 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
           ON CONFLICT DO NOTHING
           RETURNING conversation_id, device_id
         )
-        SELECT k.conversation_id, k.account_id, k.seq, k.member_count, k.is_sealed, k.before
+        SELECT k.conversation_id, k.account_id, k.device_id, k.seq, k.member_count, k.is_sealed, k.is_group, k.before
           FROM marks k JOIN written USING (conversation_id, device_id)
         """,
         [m.conversation for m in marks],
@@ -78,6 +80,7 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
         [m.caller.device for m in marks],
         [m.up_to.seq for m in marks],
         ROWS_UP_TO,
+        ROWS_UP_TO_SEALED,
     )
     return [
         Delivered(
@@ -85,6 +88,8 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
             row["account_id"],
             row["seq"],
             row["member_count"],
+            row["device_id"],
+            row["is_group"],
             row["before"] if row["is_sealed"] else None,
         )
         for row in rows

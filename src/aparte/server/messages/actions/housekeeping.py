@@ -1,16 +1,21 @@
-"""What time takes away: the words of deleted messages after 30 days, the memory of client ids, envelopes."""
+"""What time takes away: the words of deleted messages, the memory of client ids, envelopes, keys of groups."""
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
+from aparte.server.devices import actions as devices
 from aparte.server.kit.clock import now
-from aparte.server.kit.db import Database
+from aparte.server.kit.db import Database, Tx
 from aparte.server.log import actions as log
-from aparte.server.messages import sealed, store
+from aparte.server.messages import sealed, sender_keys, store
 from aparte.server.messages.model import DEDUP_DAYS, ENVELOPE_DAYS, RECOVERY_DAYS, Acknowledged
-from aparte.wire.ids import first_id_at
+from aparte.wire.ids import ConversationId, first_id_at
 
 STEP = 500
+GROUPS = 20
+"""Groups whose keys are looked through in one transaction."""
+NOWHERE = ConversationId(UUID(int=0))
 
 
 async def erase_deleted(db: Database) -> int:
@@ -43,24 +48,46 @@ async def forget_sends(db: Database) -> int:
 
 
 async def forget_acknowledged(db: Database, marks: Sequence[Acknowledged]) -> int:
-    """Erase envelopes that every device has acknowledged.
+    """Erase envelopes that every device has acknowledged, and distributions that their own device has.
 
     In a transaction after the one that wrote the marks: of two devices that acknowledge at once the later one to commit
     sees both marks.
     """
+    in_groups = [mark for mark in marks if mark.is_group]
+    elsewhere = [mark for mark in marks if not mark.is_group]
     if not marks:
         return 0
     async with db.transaction() as tx:
-        return await sealed.delete_acknowledged(tx, marks)
+        gone = await sender_keys.forget_acknowledged(tx, in_groups) if in_groups else 0
+        return gone + (await sealed.delete_acknowledged(tx, elsewhere) if elsewhere else 0)
 
 
 async def forget_envelopes(db: Database) -> int:
-    """Erase envelopes that have waited 60 days, whoever has not come for them."""
+    """Erase envelopes, group keys and distributions that have waited 60 days, whoever has not come for them."""
     border = first_id_at(now() - timedelta(days=ENVELOPE_DAYS))
     gone = 0
     while True:
         async with db.transaction() as tx:
             step = await sealed.delete_envelopes(tx, border, STEP * 10)
+            step += await sender_keys.delete_old(tx, border, STEP * 10)
         gone += step
         if step < STEP * 10:
             return gone
+
+
+async def erase_group_keys(db: Database) -> int:
+    """Erase the keys of group entries that every device has, group by group."""
+    erased, after = 0, NOWHERE
+    while True:
+        async with db.read() as reader:
+            groups = await sender_keys.select_groups(reader, after, GROUPS)
+        async with db.transaction() as tx:
+            erased += await sender_keys.erase_group_keys(tx, groups, devices.DORMANT_DAYS) if groups else 0
+        if len(groups) < GROUPS:
+            return erased
+        after = groups[-1]
+
+
+async def forget_pending(tx: Tx) -> int:
+    """Forget a batch of distributions that no entry committed in time; a job repeats it until it returns 0."""
+    return await sender_keys.delete_pending(tx, STEP * 10)

@@ -6,6 +6,7 @@ its target, and then goes through the same function of the database as a batch o
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations.model import Right
@@ -13,10 +14,10 @@ from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Tx
 from aparte.server.log import actions as log
-from aparte.server.messages import rules, sealed, store
+from aparte.server.messages import rules, store
 from aparte.server.messages.actions.send import future
 from aparte.server.messages.coverage import Coverage
-from aparte.server.messages.model import Outgoing, Placed, Sealing, Target
+from aparte.server.messages.model import MISSING, Cover, Covering, Outgoing, Placed, Sealing, Target
 from aparte.server.messages.outcomes import answer_to, hint_of
 from aparte.server.messages.writer import Writer
 from aparte.wire import kinds
@@ -40,7 +41,11 @@ async def enqueue_sealed(
     """
     conversations.check_platform(caller.role)
     rules.check_sealed(entry)
-    return writer.put(await _outgoing(coverage, caller, conversation, entry))
+    new = await _outgoing(coverage, caller, conversation, entry)
+    done = writer.put(new)
+    if done is new.done:
+        done.add_done_callback(partial(_note, coverage, new))
+    return done
 
 
 async def seal(
@@ -54,13 +59,16 @@ async def seal(
         conversations.check_platform(caller.role)
         rules.check_sealed(entry)
         await writer.settled(conversation, caller.device)
-        at = await _change(db, caller, conversation, entry, await _outgoing(coverage, caller, conversation, entry))
+        new = await _outgoing(coverage, caller, conversation, entry)
+        at, is_new = await _change(db, caller, conversation, entry, new)
+        if is_new:
+            coverage.note(new)
     return Sent(conversation, at.seq, at.id, time_of(at.id))
 
 
 async def _outgoing(coverage: Coverage, caller: Caller, conversation: ConversationId, entry: SealEntry) -> Outgoing:
     covering = await coverage.of(conversation, entry.epoch, entry.roster)
-    is_covered, kept = rules.covers(covering, caller.device, entry.envelopes) if covering else (False, ())
+    cover = await _cover(coverage, covering, caller, entry)
     sealing = Sealing(
         entry.kind,
         entry.sealed,
@@ -70,8 +78,9 @@ async def _outgoing(coverage: Coverage, caller: Caller, conversation: Conversati
         entry.prev,
         rules.hash_of(conversation, caller.account, caller.device, entry),
         covering.private.peer_of(caller.account) if covering else None,
-        is_covered,
-        kept,
+        cover,
+        entry.chain,
+        entry.key,
         target_hash=entry.target.hash if entry.target else None,
         tag=entry.tag,
         is_on=entry.on if entry.kind in rules.SWITCHING else None,
@@ -81,16 +90,34 @@ async def _outgoing(coverage: Coverage, caller: Caller, conversation: Conversati
     return Outgoing(conversation, caller.account, caller.device, client_id, None, None, digest, future(), sealing)
 
 
+async def _cover(coverage: Coverage, covering: Covering | None, caller: Caller, entry: SealEntry) -> Cover:
+    """Tell whether everybody can read an entry; one of an epoch that is over is judged by the database."""
+    if covering is None:
+        return Cover(MISSING)
+    rules.check_fits(covering, caller.account, entry)
+    if entry.chain is None:
+        return rules.cover_of(covering, caller.device, entry.envelopes)
+    return await coverage.of_chain(covering, caller.device, entry.chain)
+
+
+def _note(coverage: Coverage, new: Outgoing, done: "asyncio.Future[Placed]") -> None:
+    if not done.cancelled() and done.exception() is None and done.result().is_new:
+        coverage.note(new)
+
+
 async def _change(
     db: Database, caller: Caller, conversation: ConversationId, entry: SealEntry, new: Outgoing
-) -> Position:
-    """Repeat? · member? · the target · may I? · the entry · the target's row: the order of every change."""
+) -> tuple[Position, bool]:
+    """Repeat? · member? · the target · may I? · the entry · the target's row: the order of every change.
+
+    Gives where the entry is, and whether it is new.
+    """
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         repeat = await store.select_repeat(tx, conversation, caller.device, entry.client_message_id)
         if repeat is not None:
             rules.check_repeat(repeat, new.digest)
-            return repeat.position
+            return repeat.position, False
         standing = await conversations.authorise(tx, caller, conversation, "send")
         if standing.mode != "e2ee":
             raise Refusal("mode_mismatch")
@@ -98,22 +125,24 @@ async def _change(
         placed = await _write(tx, new, target)
         if target is not None:
             await _mark(tx, conversation, entry, target, placed)
-        return placed.position
+    return placed.position, placed.is_new
 
 
 async def _target(tx: Tx, caller: Caller, conversation: ConversationId, entry: SealEntry) -> Target | None:
     """Find the message that an entry aims at, and decide whether this one may do that to it."""
     if entry.target is None:
         return None
-    target = await sealed.select_target(tx, conversation, entry.target.id)
+    target = await store.select_target(tx, conversation, entry.target.id)
     if target is None:
         raise Refusal("not_found")
     rules.check_target(target, entry.target.hash)
     if entry.kind == kinds.EDIT:
         rules.check_edit(target, caller.account)
     elif entry.kind == kinds.DELETION:
-        whose = target.account if entry.on else target.deleted_by
-        right: Right = "send" if whose == caller.account else "manage_messages"
+        # Readers let the author and moderators up delete and restore; what somebody else deleted is not the author's
+        # to bring back.
+        is_own = target.account == caller.account and (entry.on or target.deleted_by == caller.account)
+        right: Right = "send" if is_own else "manage_messages"
         await conversations.authorise(tx, caller, conversation, right)
         if entry.on:
             rules.check_delete(target)
