@@ -15,6 +15,7 @@ from aparte.server.authentication import actions as authentication
 from aparte.server.authentication.model import Gate
 from aparte.server.config import Config
 from aparte.server.conversations import actions as conversations
+from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.edge.http import Edge, application, runner
 from aparte.server.health import Health
 from aparte.server.jobs.runner import Runner
@@ -64,11 +65,13 @@ class Server:
         self.db.doorbell = self.hub
         self.lanes = Lanes(config.database_url)
         self.writer = Writer(self.lanes, self.hub.ring)
+        self.gathering = Gathering(self.db)
         self.marks = Coalescer(self.db)
         self.health = Health(self.db, lambda: self.valkey.available)
         self.gate = Gate(self.db, startup.passwords(config), startup.keys(config))
         self.presence = Presence(self.db, self.valkey, self.bus, self.hub)
-        self.slices = startup.slices(config, self.gate, self.limiter, self.writer, self.marks, self.presence)
+        collectors = startup.Collectors(self.writer, self.gathering, self.marks)
+        self.slices = startup.slices(config, self.gate, self.limiter, collectors, self.presence)
         self.look = Look(self.hub, self._questions())
         self.tasks = TaskGroup()
 
@@ -150,6 +153,7 @@ class Server:
         self.health.is_draining = True
         self.hub.close_all(lambda socket: socket.end(1012, str(random.randint(*COME_BACK_MS))))  # noqa: S311 - jitter
         await self.writer.close(DRAIN_SECONDS)
+        await self.gathering.close()
         await self.marks.close()
         await self.presence.close()
         await self.tasks.close()

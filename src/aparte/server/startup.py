@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -19,6 +20,7 @@ from aparte.server.config import Config, ConfigurationRefused
 from aparte.server.contacts import http as contacts_http
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
+from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.devices import http as devices_http
 from aparte.server.edge import openapi, pages
 from aparte.server.keys import http as keys_http
@@ -100,11 +102,18 @@ def keys(config: Config) -> Tokens:
     return Tokens(config.secret_key)
 
 
-def slices(
-    config: Config, gate: Gate, limiter: Limiter, writer: Writer, marks: Coalescer, presence: Presence
-) -> Slices:
+class Collectors(NamedTuple):
+    """What lets requests wait a moment, to write those of several people together."""
+
+    writer: Writer
+    gathering: Gathering
+    marks: Coalescer
+
+
+def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors, presence: Presence) -> Slices:
     """Build the doors of every slice."""
     db = gate.db
+    writer, gathering, marks = collectors
     coverage = Coverage(db)
     return Slices(
         accounts=accounts_http.Doors(db),
@@ -115,7 +124,7 @@ def slices(
         keys=keys_http.Doors(db, limiter),
         linking=linking_http.Doors(gate),
         state=state_http.Doors(db),
-        conversations=conversations_http.Doors(db),
+        conversations=conversations_http.Doors(db, gathering),
         messages=messages_http.Doors(db, writer, coverage),
         objects=objects_http.Doors(db, Blobs(config.objects)),
         receipts=receipts_http.Doors(db),

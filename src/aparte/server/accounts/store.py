@@ -74,6 +74,18 @@ async def lock_account(tx: Tx, account: AccountId) -> bool:
     return bool(found)
 
 
+async def lock_accounts(tx: Tx, accounts: Sequence[AccountId]) -> set[AccountId]:
+    """Lock several accounts in the order of their ids; gives those that are there."""
+    rows = await tx.fetch(
+        """
+        SELECT account_id FROM accounts WHERE account_id = ANY ($1::uuid[]) AND deleted_at IS NULL
+         ORDER BY account_id FOR NO KEY UPDATE
+        """,
+        accounts,
+    )
+    return {row["account_id"] for row in rows}
+
+
 async def lock_setup(tx: Tx) -> None:
     """Let one setup run at a time."""
     await tx.execute("SELECT pg_advisory_xact_lock(hashtext('aparte.setup'))")

@@ -1,10 +1,15 @@
 """Conversations: what they are called, who is in them and what each member may do.
 
-Owns `conversations` and `members`; reads `heads`, `messages` and `hidden_messages` for unread counts, `accounts` for
-names. Invariants: a room has exactly one owner; `member_count` counts current members; a member who comes back gets
-the same row with a new place to start from; unread = ordinals after the read mark that are not excepted; a direct
-conversation has the id that follows from its two accounts, its members never change, and its roster follows their
-device lists.
+Owns `conversations`, `members`, `statements`, `memberships` and `invite_links`; reads `heads`, `messages` and
+`hidden_messages` for unread counts, `accounts` for names. Invariants: a conversation that anybody is in has exactly one
+owner, if it has roles; `member_count` counts current members; a member who comes back gets the same row with a new
+place to start from; unread = ordinals after the read mark that are not excepted; a direct conversation has the id that
+follows from its two accounts, its members never change, and its roster follows their device lists.
+
+Who is in a group follows from signed statements: its id from the first one, its members, roles, links and policy from
+all of them, its roster from the last one and the device lists. The rows are what `aparte.e2ee.membership` makes of the
+chain, written under the head's lock and nowhere else; beside them the server keeps only what narrows the chain (bans,
+tokens). Nobody's client believes the rows.
 
 `authorise` is the one function that says who may: every door and every slice asks it.
 """

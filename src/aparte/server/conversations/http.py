@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from aparte.server.conversations import actions
+from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
 from aparte.wire import limits
@@ -18,7 +19,17 @@ from aparte.wire.conversations import (
     NewConversation,
     RoleChange,
 )
-from aparte.wire.ids import AccountId, ConversationId, EntryId
+from aparte.wire.groups import (
+    Admitted,
+    BanList,
+    EpochMembers,
+    Invite,
+    NewGroup,
+    NewStatements,
+    SignedStatement,
+    StatementPage,
+)
+from aparte.wire.ids import AccountId, ConversationId, EntryId, InviteToken
 from aparte.wire.keys import NewDirect
 
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_LIST)]
@@ -47,6 +58,18 @@ class MembersQuery(msgspec.Struct, frozen=True):
     limit: Limit = 100
 
 
+class StatementsQuery(msgspec.Struct, frozen=True):
+    """`after` is the number of the newest statement that one has."""
+
+    after: Annotated[int, Meta(ge=0, le=limits.SAFE_INTEGER)] = 0
+
+
+class EpochQuery(msgspec.Struct, frozen=True):
+    """`number` is that of an epoch; left out, the present one."""
+
+    number: Annotated[int, Meta(ge=1, le=limits.SAFE_INTEGER)] | None = None
+
+
 def conversation_of(call: Call[Any, Any]) -> ConversationId:
     """Read the conversation's id off the path."""
     return ConversationId(call.id("conversation"))
@@ -55,9 +78,10 @@ def conversation_of(call: Call[Any, Any]) -> ConversationId:
 class Doors:
     """REST of conversations."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, gathering: Gathering) -> None:
         """Keep what the actions need."""
         self._db = db
+        self._gathering = gathering
 
     async def create(self, call: Call[NewConversation, Nothing]) -> Conversation:
         """Create a public room."""
@@ -107,3 +131,42 @@ class Doors:
     async def remove(self, call: Call[Nothing, Nothing]) -> None:
         """Remove a member."""
         await actions.remove(self._db, call.caller, conversation_of(call), AccountId(call.id("account")))
+
+    # Groups -----------------------------------------------------------------------------------------------------------
+
+    async def create_group(self, call: Call[NewGroup, Nothing]) -> Conversation:
+        """Begin a group: the statement that creates it, and those that add people. Twice is once."""
+        return await actions.create_group(self._db, call.caller, call.body)
+
+    async def submit(self, call: Call[NewStatements, Nothing]) -> Admitted:
+        """Continue a group's chain with signed statements; all are stored or none."""
+        return await actions.submit(self._db, self._gathering, call.caller, conversation_of(call), call.body)
+
+    async def statements(self, call: Call[Nothing, StatementsQuery]) -> StatementPage:
+        """The chain of a group after a statement."""
+        return await actions.statements(self._db, call.caller, conversation_of(call), call.query.after)
+
+    async def epoch(self, call: Call[Nothing, EpochQuery]) -> EpochMembers:
+        """What an epoch of a group is made of."""
+        return await actions.epoch(self._db, call.caller, conversation_of(call), call.query.number)
+
+    async def bans(self, call: Call[Nothing, Nothing]) -> BanList:
+        """Who is banned from a group."""
+        return await actions.bans(self._db, call.caller, conversation_of(call))
+
+    async def lift_ban(self, call: Call[Nothing, Nothing]) -> None:
+        """Lift a ban; where there is none, nothing happens."""
+        await actions.lift_ban(self._db, call.caller, conversation_of(call), AccountId(call.id("account")))
+
+    async def invite(self, call: Call[Nothing, Nothing]) -> Invite:
+        """Where an invite link leads."""
+        return await actions.invite(self._db, InviteToken(call.id("token")))
+
+    async def invite_statements(self, call: Call[Nothing, StatementsQuery]) -> StatementPage:
+        """The chain of the group that an invite link leads to."""
+        return await actions.invite_statements(self._db, InviteToken(call.id("token")), call.query.after)
+
+    async def join_by_link(self, call: Call[SignedStatement, Nothing]) -> Admitted:
+        """Come in by an invite link."""
+        token = InviteToken(call.id("token"))
+        return await actions.join_by_link(self._db, self._gathering, call.caller, token, call.body)

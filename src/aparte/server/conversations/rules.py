@@ -5,20 +5,28 @@ Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-1
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import msgspec
 
 from aparte.e2ee import roster as rosters
+from aparte.e2ee.device_list import DeviceList
+from aparte.e2ee.statement import ADMIN, MEMBER, MODERATOR, OWNER
 from aparte.server.conversations.model import MemberRow, Right, RoomRow, Standing
 from aparte.server.kit.names import check_name, check_text
+from aparte.server.log.model import Difference
 from aparte.wire import limits
 from aparte.wire.accounts import PlatformRole
 from aparte.wire.content import Profile, Role
 from aparte.wire.conversations import ConversationChange
 from aparte.wire.errors import Refusal
-from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
+
+ROLES: dict[int, Role] = {MEMBER: "member", MODERATOR: "moderator", ADMIN: "admin", OWNER: "owner"}
+"""Roles by the numbers that signed statements give them."""
+NUMBERS: dict[Role, int] = {role: number for number, role in ROLES.items()}
 
 NEEDS: dict[Right, Role] = {
     "read": "member",
@@ -58,6 +66,18 @@ def check_join(room: RoomRow | None) -> RoomRow:
     return room
 
 
+def check_not_group(standing: Standing) -> None:
+    """Who is in a group, and what it is called, is signed and sealed by its members: no request changes that."""
+    if standing.kind == "group":
+        raise Refusal("mode_mismatch", "a group changes by statements that its members sign")
+
+
+def check_group(standing: Standing) -> None:
+    """Only groups have statements, epochs to ask for, and bans."""
+    if standing.kind != "group":
+        raise Refusal("mode_mismatch", "this is no group")
+
+
 def check_leave(standing: Standing) -> None:
     """Nobody leaves a direct conversation: the other one would write to somebody who is not there. Block instead."""
     if standing.kind in {"direct", "self"}:
@@ -70,10 +90,22 @@ def check_direct_id(conversation: ConversationId, one: AccountId, other: Account
         raise Refusal("bad_conversation_id")
 
 
-def roster_of(conversation: ConversationId, hashes: Mapping[AccountId, bytes]) -> bytes:
-    """Give the roster of a direct conversation from its members' list hashes."""
+def roster_of(conversation: ConversationId, hashes: Mapping[AccountId, bytes], statement: bytes | None = None) -> bytes:
+    """Give the roster of an encrypted conversation from its members' list hashes and, of a group, its newest statement.
+
+    Every newest list counts: the server takes no reset, so its key follows from that of the member's admission.
+    """
     lists = {account.bytes: hash_ for account, hash_ in hashes.items()}
-    return rosters.roster(conversation.bytes, rosters.NO_STATEMENT, lists)
+    return rosters.roster(conversation.bytes, statement or rosters.NO_STATEMENT, lists)
+
+
+def difference(account: AccountId, before: DeviceList | None, after: DeviceList) -> Difference:
+    """Tell how an epoch differs from the one before when a member's list is the reason for it."""
+    old = {row.device for row in before.devices} if before else set()
+    new = {row.device for row in after.devices}
+    is_other_key = before is not None and before.account_key != after.account_key
+    added = frozenset(DeviceId(UUID(bytes=device)) for device in new - old)
+    return Difference({account: after.version}, added, has_removed=is_other_key or not old <= new)
 
 
 def role_of_newcomer(room: RoomRow) -> Role:

@@ -1,4 +1,4 @@
-"""The log's only door: begin, lock, append, begin new epochs."""
+"""The log's only door: begin, lock, append, begin new epochs, tell how they differ."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,21 @@ import msgspec
 from aparte.server.kit.db import Reader, Tx
 from aparte.server.kit.doorbell import ToConversation
 from aparte.server.log import store
-from aparte.server.log.model import Begun, Head, Marker, NewEntry, NewEpoch
+from aparte.server.log.model import (
+    Begun,
+    Difference,
+    Epoch,
+    Head,
+    Marker,
+    NewEntry,
+    NewEpoch,
+    NewStatements,
+    Since,
+)
+from aparte.wire import kinds
 from aparte.wire.errors import Refusal
-from aparte.wire.frames import Live
-from aparte.wire.ids import ConversationId, EntryId, Position, time_of
+from aparte.wire.frames import Live, Moved
+from aparte.wire.ids import AccountId, ConversationId, EntryId, Position, time_of
 from aparte.wire.messages import Entry
 
 
@@ -34,17 +45,53 @@ async def lock_all(tx: Tx, conversations: Sequence[ConversationId]) -> None:
     await store.lock_heads(tx, conversations)
 
 
-async def raise_epochs(tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch) -> list[Begun]:
+async def raise_epochs(
+    tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch, difference: Difference
+) -> list[Begun]:
     """Begin a new epoch in each conversation with an entry that says why, and ring them after COMMIT.
 
     The caller has locked the heads with `lock_all` and computed the rosters from what it then read.
     """
-    begun = await store.insert_epochs(tx, rosters, new) if rosters else []
+    begun = await store.insert_epochs(tx, rosters, new, difference) if rosters else []
     for one in begun:
         body = msgspec.structs.replace(new.body, epoch=one.epoch, roster=one.roster)
         entry = entry_of(NewEntry(one.conversation, new.kind, new.account, body, new.device), one.position, None)
         tx.ring(ToConversation(one.conversation, Live(one.conversation, entry)))
     return begun
+
+
+async def append_statements(tx: Tx, new: NewStatements) -> tuple[int, list[Position]]:
+    """Append membership statements of a conversation that the caller has locked; gives the epoch and the positions.
+
+    One is rung as it is, several as a hint that the log has moved: members fetch them in one page.
+    """
+    epoch, positions = await store.insert_statements(tx, new)
+    last = positions[-1]
+    frame: Live | Moved = Moved(new.conversation, last.seq, last.id)
+    if len(positions) == 1:
+        [(account, device, signed)] = new.said
+        body = kinds.StatementChange(signed, epoch, new.roster)
+        entry = NewEntry(new.conversation, kinds.STATEMENT, account, body, device)
+        frame = Live(new.conversation, entry_of(entry, last, None))
+    tx.ring(ToConversation(new.conversation, frame))
+    return epoch, positions
+
+
+async def since(reader: Reader, conversation: ConversationId, epoch: int) -> Since:
+    """Tell what changed in the epochs after one, up to the present: who was added, and whether anybody is out."""
+    return await store.select_since(reader, conversation, epoch)
+
+
+async def epoch_of(reader: Reader, conversation: ConversationId, epoch: int) -> Epoch | None:
+    """Find one epoch of an end-to-end encrypted conversation."""
+    return await store.select_epoch(reader, conversation, epoch)
+
+
+async def versions_in(
+    reader: Reader, conversation: ConversationId, epoch: int | None
+) -> tuple[Epoch, dict[AccountId, int]] | None:
+    """Tell the list versions of the members of an epoch, by default the present one."""
+    return await store.select_versions(reader, conversation, epoch)
 
 
 async def lock(tx: Tx, conversation: ConversationId) -> Head:

@@ -1,5 +1,6 @@
 """What the log knows of a conversation."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, Position
 
 
@@ -45,6 +47,48 @@ class Begun:
     position: Position
     epoch: int
     roster: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How an epoch differs from the one before it."""
+
+    changed: Mapping[AccountId, int]
+    """The list version of every member that is another one; 0: they are out."""
+    added: frozenset[DeviceId]
+    """Who can read from here on and could not before."""
+    has_removed: bool
+    """Somebody who could read before cannot any more, or has another account key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What changed in the epochs after a certain one, up to the present."""
+
+    added: frozenset[DeviceId]
+    has_removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewStatements:
+    """Membership statements to append, who says each from which device, and the epoch that begins with the last."""
+
+    conversation: ConversationId
+    said: Sequence[tuple[AccountId, DeviceId, SignedStatement]]
+    number: int
+    """Of the last statement."""
+    roster: bytes
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """An epoch as it stands in the log: what it rests on, and the entry it begins with."""
+
+    epoch: int
+    roster: bytes
+    statement: int
+    begins: Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,29 @@
 """SQL of the log: `heads`, `entries`, `epochs`."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import asyncpg
 
 from aparte.server.kit.db import Reader, Row, Tx
-from aparte.server.log.model import Begun, Head, Marker, NewEntry, NewEpoch
+from aparte.server.log.model import (
+    Begun,
+    Difference,
+    Epoch,
+    Head,
+    Marker,
+    NewEntry,
+    NewEpoch,
+    NewStatements,
+    Since,
+)
 from aparte.wire.errors import Refusal
-from aparte.wire.ids import ConversationId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position
+from aparte.wire.kinds import StatementChange
 
 CLOCK_BEHIND = "AP001"
+CHANGED_BYTES = 24
+"""A member and a list version in `epochs.changed`."""
 
 
 def head_of(row: Row) -> Head:
@@ -63,13 +77,16 @@ async def lock_heads(tx: Tx, conversations: Sequence[ConversationId]) -> None:
     )
 
 
-async def insert_epochs(tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch) -> list[Begun]:
+async def insert_epochs(
+    tx: Tx, rosters: Mapping[ConversationId, bytes], new: NewEpoch, difference: Difference
+) -> list[Begun]:
     """Begin an epoch in each conversation, all in one statement. Refuses with `clock` as `insert_entry` does."""
     try:
         rows = await tx.fetch(
-            "SELECT o_conversation, o_id, o_seq, o_epoch FROM raise_epochs_v1($1, $2, $3, $4, $5, $6)",
+            "SELECT o_conversation, o_id, o_seq, o_epoch FROM raise_epochs_v2($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             list(rosters),
             list(rosters.values()),
+            *_packed(difference),
             new.kind,
             new.account,
             new.device,
@@ -86,6 +103,90 @@ async def insert_epochs(tx: Tx, rosters: Mapping[ConversationId, bytes], new: Ne
         )
         for row in rows
     ]
+
+
+async def insert_statements(tx: Tx, new: NewStatements) -> tuple[int, list[Position]]:
+    """Append statements and begin the epoch of the last one. Refuses with `clock` as `insert_entry` does."""
+    try:
+        rows = await tx.fetch(
+            "SELECT o_id, o_seq, o_epoch FROM append_statements_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            new.conversation,
+            [account for account, _, _ in new.said],
+            [device for _, device, _ in new.said],
+            [StatementChange(signed, epoch=0, roster=b"") for _, _, signed in new.said],
+            new.number,
+            new.roster,
+            *_packed(new.difference),
+        )
+    except asyncpg.PostgresError as error:
+        raise clock_or(error) from None
+    return rows[0]["o_epoch"], [Position(row["o_seq"], row["o_id"]) for row in rows]
+
+
+def _packed(difference: Difference) -> tuple[bytes, bytes, bool]:
+    """A difference as `epochs` keeps it, in the order of ids."""
+    changed = b"".join(account.bytes + version.to_bytes(8) for account, version in sorted(difference.changed.items()))
+    added = b"".join(device.bytes for device in sorted(difference.added))
+    return changed, added, difference.has_removed
+
+
+async def select_since(reader: Reader, conversation: ConversationId, epoch: int) -> Since:
+    """Add up how the epochs after one differ from each other."""
+    row = await reader.fetchrow(
+        """
+        SELECT coalesce(string_agg(added, ''), '') AS added, coalesce(bool_or(has_removed), false) AS has_removed
+          FROM epochs WHERE conversation_id = $1 AND epoch > $2
+        """,
+        conversation,
+        epoch,
+    )
+    assert row is not None  # noqa: S101 - an aggregate returns its row
+    added = row["added"]
+    devices = frozenset(DeviceId(UUID(bytes=added[at : at + 16])) for at in range(0, len(added), 16))
+    return Since(devices, row["has_removed"])
+
+
+async def select_epoch(reader: Reader, conversation: ConversationId, epoch: int) -> Epoch | None:
+    """One epoch, if it began with an entry."""
+    row = await reader.fetchrow(
+        """
+        SELECT epoch, roster, statement, seq, id FROM epochs
+         WHERE conversation_id = $1 AND epoch = $2 AND id IS NOT NULL
+        """,
+        conversation,
+        epoch,
+    )
+    return epoch_of(row) if row else None
+
+
+async def select_versions(
+    reader: Reader, conversation: ConversationId, epoch: int | None
+) -> tuple[Epoch, dict[AccountId, int]] | None:
+    """Fold what changed from the first epoch to one, all in one statement: what is read belongs together."""
+    row = await reader.fetchrow(
+        """
+        SELECT e.epoch, e.roster, e.statement, e.seq, e.id, f.changed
+          FROM heads h
+          JOIN epochs e ON e.conversation_id = h.conversation_id AND e.epoch = coalesce($2, h.epoch)
+          CROSS JOIN LATERAL (SELECT string_agg(x.changed, '' ORDER BY x.epoch) AS changed FROM epochs x
+                               WHERE x.conversation_id = h.conversation_id AND x.epoch <= e.epoch) f
+         WHERE h.conversation_id = $1 AND e.id IS NOT NULL
+        """,
+        conversation,
+        epoch,
+    )
+    if row is None:
+        return None
+    changed, versions = row["changed"], dict[AccountId, int]()
+    for at in range(0, len(changed), CHANGED_BYTES):
+        account = AccountId(UUID(bytes=changed[at : at + 16]))
+        versions[account] = int.from_bytes(changed[at + 16 : at + CHANGED_BYTES])
+    return epoch_of(row), {account: version for account, version in versions.items() if version}
+
+
+def epoch_of(row: Row) -> Epoch:
+    """Build an Epoch."""
+    return Epoch(row["epoch"], row["roster"], row["statement"], Position(row["seq"], row["id"]))
 
 
 def clock_or(error: asyncpg.PostgresError) -> Exception:

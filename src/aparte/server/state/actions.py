@@ -1,5 +1,6 @@
 """What other slices and the world may ask of the account state."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aparte.server.kit.caller import Caller
@@ -19,6 +20,12 @@ async def put(tx: Tx, account: AccountId, key: str, value: Any) -> int:
     await store.upsert_value(tx, account, key, value, rev)
     tx.ring(ToAccount(account, States(rev=rev)))
     return rev
+
+
+async def put_all(tx: Tx, key: str, values: Mapping[AccountId, Any]) -> None:
+    """Set one key of several accounts, each to its own value (None: gone), in one round trip."""
+    for account, rev in (await store.upsert_values(tx, key, values)).items():
+        tx.ring(ToAccount(account, States(rev=rev)))
 
 
 async def page(db: Database, caller: Caller, after: int) -> StatePage:

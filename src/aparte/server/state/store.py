@@ -1,5 +1,6 @@
 """SQL of the account state."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aparte.server.kit.db import Reader, Tx
@@ -34,6 +35,31 @@ async def upsert_value(tx: Tx, account: AccountId, key: str, value: Any, rev: in
         value,
         rev,
     )
+
+
+async def upsert_values(tx: Tx, key: str, values: Mapping[AccountId, Any]) -> dict[AccountId, int]:
+    """Give several accounts each its own value of one key; locks their revisions in the order of the accounts' ids."""
+    rows = await tx.fetch(
+        """
+        WITH given AS (SELECT * FROM unnest($2::uuid[], $3::jsonb[]) AS g (account_id, value)),
+        revised AS (
+          INSERT INTO account_revs (account_id, rev) SELECT g.account_id, 1 FROM given g ORDER BY g.account_id
+          ON CONFLICT (account_id) DO UPDATE
+             SET rev = account_revs.rev + 1, xid = pg_current_xact_id()::text::bigint
+          RETURNING account_id, rev
+        ), written AS (
+          INSERT INTO account_state (account_id, key, value, rev)
+          SELECT r.account_id, $1, g.value, r.rev FROM revised r JOIN given g USING (account_id)
+          ON CONFLICT (account_id, key) DO UPDATE
+             SET value = excluded.value, rev = excluded.rev, updated_at = clock_timestamp()
+        )
+        SELECT account_id, rev FROM revised
+        """,
+        key,
+        list(values),
+        list(values.values()),
+    )
+    return {row["account_id"]: row["rev"] for row in rows}
 
 
 async def select_rev(reader: Reader, account: AccountId) -> int:

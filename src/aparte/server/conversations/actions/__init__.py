@@ -1,6 +1,9 @@
 """What the world and other slices may ask of conversations, by verb."""
 
 from aparte.server.conversations.actions.access import authorise, ids_of, move_read_mark
+from aparte.server.conversations.actions.bans import bans, lift_ban
+from aparte.server.conversations.actions.groups import create_group, epoch, statements, submit
+from aparte.server.conversations.actions.invites import invite, invite_statements, join_by_link
 from aparte.server.conversations.actions.membership import change_role, join, leave, members, remove
 from aparte.server.conversations.actions.private import open_direct, private, renew_epochs
 from aparte.server.conversations.actions.rooms import change, create, directory, ensure_lounge, get, mine
@@ -8,16 +11,23 @@ from aparte.server.conversations.rules import check_platform
 
 __all__ = [
     "authorise",
+    "bans",
     "change",
     "change_role",
     "check_platform",
     "create",
+    "create_group",
     "directory",
     "ensure_lounge",
+    "epoch",
     "get",
     "ids_of",
+    "invite",
+    "invite_statements",
     "join",
+    "join_by_link",
     "leave",
+    "lift_ban",
     "members",
     "mine",
     "move_read_mark",
@@ -25,4 +35,6 @@ __all__ = [
     "private",
     "remove",
     "renew_epochs",
+    "statements",
+    "submit",
 ]

@@ -18,6 +18,14 @@ async def authorise(reader: Reader, caller: Caller, conversation: ConversationId
     return standing
 
 
+async def administer(reader: Reader, caller: Caller, conversation: ConversationId, right: Right) -> Standing:
+    """Decide as `authorise` does about what a request may change in a room; a group's members do that themselves."""
+    standing = await authorise(reader, caller, conversation, "read")
+    rules.check_not_group(standing)
+    rules.check(right, standing, caller.role)
+    return standing
+
+
 async def seen(reader: Reader, account: AccountId, conversation: ConversationId) -> Conversation:
     """Read a conversation through the membership of the asker."""
     found = await pages.select_conversations(reader, account, only=conversation)

@@ -4,7 +4,7 @@ Each locks the head first, decides by what it then reads, and tells the room by 
 """
 
 from aparte.server.conversations import pages, rules, store
-from aparte.server.conversations.actions.access import authorise, seen
+from aparte.server.conversations.actions.access import administer, authorise, seen
 from aparte.server.conversations.model import MemberRow
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Tx
@@ -41,6 +41,9 @@ async def join(db: Database, caller: Caller, conversation: ConversationId) -> Co
     async with db.transaction() as tx:
         if await store.select_room(tx, conversation) is None:
             raise Refusal("not_found")
+        standing = await store.select_standing(tx, conversation, caller.account)
+        if standing is not None:
+            rules.check_not_group(standing)
         head = await log.lock(tx, conversation)
         member = await store.select_member(tx, conversation, caller.account)
         if member is None or not member.is_current:
@@ -56,6 +59,7 @@ async def leave(db: Database, caller: Caller, conversation: ConversationId) -> N
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         standing = await authorise(tx, caller, conversation, "read")
+        rules.check_not_group(standing)
         rules.check_leave(standing)
         heir = None
         if standing.role == "owner":
@@ -69,7 +73,7 @@ async def remove(db: Database, caller: Caller, conversation: ConversationId, acc
     """Put a member of lower rank out of the room."""
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
-        standing = await authorise(tx, caller, conversation, "manage_members")
+        standing = await administer(tx, caller, conversation, "manage_members")
         rules.check_removal(standing, await current(tx, conversation, account))
         await exit_(tx, caller, conversation, account, kinds.REMOVED)
 
@@ -80,7 +84,7 @@ async def change_role(
     """Give a member another base role; giving `owner` makes the giver an admin, both in one transaction."""
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
-        standing = await authorise(tx, caller, conversation, "change_roles")
+        standing = await administer(tx, caller, conversation, "change_roles")
         target = await current(tx, conversation, account)
         rules.check_role_change(standing, target, role)
         if role == target.role:

@@ -1,11 +1,13 @@
-"""Direct conversations and notes to oneself: opened once, never left, and re-keyed when a member's devices change."""
+"""End-to-end encrypted conversations: direct ones and notes to oneself are opened once and never left; all of them,
+groups too, begin a new epoch when a member's devices change.
+"""
 
 from collections.abc import Mapping
-from uuid import UUID
 
+from aparte.e2ee.device_list import DeviceList
 from aparte.server.accounts import actions as accounts
 from aparte.server.contacts import actions as contacts
-from aparte.server.conversations import rules, store
+from aparte.server.conversations import chain, rules, store
 from aparte.server.conversations.actions.access import seen
 from aparte.server.conversations.actions.membership import tell
 from aparte.server.conversations.model import Private
@@ -14,7 +16,7 @@ from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.kit.doorbell import Joined
 from aparte.server.log import actions as log
-from aparte.server.log.model import NewEpoch
+from aparte.server.log.model import Difference, NewEpoch
 from aparte.wire import kinds
 from aparte.wire.conversations import Conversation
 from aparte.wire.errors import Refusal
@@ -61,18 +63,34 @@ async def renew_epochs(tx: Tx, account: AccountId, device: DeviceId, signed: Sig
     """Begin a new epoch in every encrypted conversation of an account whose device list is new; counts them.
 
     The account is locked and the list stored by the caller. The heads are locked before any list is read, so that of
-    two members who change their lists at once the later one sees both.
+    two members who change their lists at once the later one sees both; where the account was put out meanwhile its
+    list is no news.
     """
     conversations = await store.select_encrypted_ids(tx, account)
     await log.lock_all(tx, conversations)
-    members = await store.select_member_ids(tx, conversations)
+    members = {
+        conversation: here
+        for conversation, here in (await store.select_member_ids(tx, conversations)).items()
+        if account in here
+    }
     hashes = await _list_hashes(tx, sorted({one for here in members.values() for one in here}))
+    ends = await chain.select_chain_ends(tx, list(members))
     rosters = {
-        conversation: rules.roster_of(conversation, {one: hashes[one] for one in here if one in hashes})
+        conversation: rules.roster_of(
+            conversation, {one: hashes[one] for one in here if one in hashes}, ends.get(conversation)
+        )
         for conversation, here in members.items()
     }
     body = kinds.DevicesChange(signed, epoch=0, roster=b"")
-    return len(await log.raise_epochs(tx, rosters, NewEpoch(kinds.DEVICES, account, device, body)))
+    new = NewEpoch(kinds.DEVICES, account, device, body)
+    return len(await log.raise_epochs(tx, rosters, new, await _difference(tx, account)))
+
+
+async def _difference(reader: Reader, account: AccountId) -> Difference:
+    """How every conversation of an account differs once its newest list counts there."""
+    newest = (await keys.lists_of(reader, [account]))[account].list
+    before = await keys.version_of(reader, account, newest.version - 1)
+    return rules.difference(account, DeviceList.deserialize(before.list) if before else None, newest)
 
 
 async def private(reader: Reader, conversation: ConversationId) -> Private | None:
@@ -84,14 +102,17 @@ async def private(reader: Reader, conversation: ConversationId) -> Private | Non
         now = await log.roster_of(reader, conversation)
         if now is None:
             return None
-        members = (await store.select_member_ids(reader, [conversation])).get(conversation, [])
-        known = await keys.lists_of(reader, members)
-        hashes = {account: one.list.hash for account, one in known.items()}
-        if rules.roster_of(conversation, hashes) == now[1]:
-            listed = frozenset(DeviceId(UUID(bytes=d.device)) for one in known.values() for d in one.list.devices)
-            return Private(conversation, *now, tuple(members), listed)
+        inside = await chain.select_inside(reader, conversation)
+        known = await keys.hashes_of(reader, list(inside.roles) if inside else [])
+        hashes = {account: one.hash for account, one in known.items()}
+        if inside and rules.roster_of(conversation, hashes, inside.end) == now[1]:
+            devices = frozenset(device for one in known.values() for device in one.devices)
+            members = tuple(sorted(inside.roles))
+            return Private(
+                conversation, *now, members, devices, inside.kind, inside.roles, inside.policy, inside.statement
+            )
     raise Refusal("unavailable", retry_after=1)
 
 
 async def _list_hashes(reader: Reader, wanted: list[AccountId]) -> Mapping[AccountId, bytes]:
-    return {account: known.list.hash for account, known in (await keys.lists_of(reader, wanted)).items()}
+    return {account: known.hash for account, known in (await keys.hashes_of(reader, wanted)).items()}

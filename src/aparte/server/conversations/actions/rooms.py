@@ -1,7 +1,7 @@
 """Rooms themselves: create, find, list, change."""
 
 from aparte.server.conversations import pages, rules, store
-from aparte.server.conversations.actions.access import authorise, seen
+from aparte.server.conversations.actions.access import administer, seen
 from aparte.server.conversations.actions.membership import enter
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Tx
@@ -65,7 +65,7 @@ async def change(
     """Change name, topic or description; members see it as a profile entry. Nothing changed, nothing written."""
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
-        await authorise(tx, caller, conversation, "edit_profile")
+        await administer(tx, caller, conversation, "edit_profile")
         now = await seen(tx, caller.account, conversation)
         old = Profile(now.name, now.topic, now.description)
         new = rules.merged(old, wanted)

@@ -9,9 +9,9 @@ from aparte.server.accounts import actions as accounts
 from aparte.server.audit import actions as audit
 from aparte.server.audit.model import Event
 from aparte.server.devices import actions as devices
-from aparte.server.keys import rules, store
+from aparte.server.keys import newest, rules, store
 from aparte.server.keys.actions.prekeys import store_prekeys
-from aparte.server.keys.model import FirstKeys, KnownList, Question
+from aparte.server.keys.model import FirstKeys, KnownList, NewestList, Question
 from aparte.server.kit.caller import Caller, Origin
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.sessions import actions as sessions
@@ -78,6 +78,16 @@ async def lists_of(reader: Reader, some: Sequence[AccountId]) -> dict[AccountId,
     return {account: rules.read(signed) for account, signed in found.items()}
 
 
+async def hashes_of(reader: Reader, some: Sequence[AccountId]) -> dict[AccountId, NewestList]:
+    """Tell what rosters are made of: version, hash, account key and devices of each newest list."""
+    return await newest.select_hashes(reader, list(dict.fromkeys(some)))
+
+
+async def lines_of(reader: Reader, some: Sequence[AccountId]) -> dict[AccountId, frozenset[bytes]]:
+    """Tell which account keys belong to who holds the present one: each was replaced by a rotation, not by a reset."""
+    return await newest.select_lines(reader, list(dict.fromkeys(some)))
+
+
 async def version_of(reader: Reader, account: AccountId, version: int) -> SignedList | None:
     """Read one version of an account's list."""
     found = await store.select_after(reader, [Question(account, version - 1)], 1)
@@ -101,15 +111,15 @@ async def lists(db: Database, asked: Sequence[Question]) -> Lists:
         there = {row.account for row in await accounts.people(reader, [question.account for question in asked])}
         known = [question for question in asked if question.account in there]
         found = await store.select_after(reader, known, limits.LIST_VERSIONS + 1)
-        newest = await lists_of(reader, sorted(there))
-        listed = [device for one in newest.values() for device in rules.ids_of(one.list)]
+        latest = await lists_of(reader, sorted(there))
+        listed = [device for one in latest.values() for device in rules.ids_of(one.list)]
         asleep = await devices.dormant(reader, listed)
     room = ANSWER_BYTES
     answer = []
     for question in asked:
         after = found.get(question.account, []) if question in known else []
         versions, room = _fitting(after, room)
-        one = newest.get(question.account)
+        one = latest.get(question.account)
         unseen = [device for device in rules.ids_of(one.list) if device in asleep] if one else []
         answer.append(ListsOf(question.account, versions, len(versions) < len(after), unseen))
     return Lists(answer)
