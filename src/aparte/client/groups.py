@@ -81,12 +81,9 @@ class Groups:
         if history and "history" not in policy_names(self._state(conversation).policy):
             raise ClientError("forbidden", "the policy of the group")
         try:
-            await membership.add(self._session, conversation, people)
+            await membership.add(self._session, conversation, people, history=history)
         except ClientError as error:
             raise await self._naming_whom(error) from None
-        with self._session.store.transaction() as tx:
-            for account in people:
-                passing.owe(tx, conversation, account, history=history)
         with suppress(ClientError):  # they are in; what is owed goes out later as well
             await self._private.caught_up(conversation)
             await passing.pass_on(self._session)
@@ -100,7 +97,7 @@ class Groups:
     async def unban(self, target: str, username: str) -> None:
         """Let somebody who was banned be added again."""
         account = await accounts.account_named(self._session, username)
-        await api.unban(self._session, await self._naming.resolve(target), account)
+        await api.lift_ban(self._session, await self._naming.resolve(target), account)
 
     async def bans(self, target: str) -> list[Banned]:
         """List who is banned, by whom and since when, as the server says."""

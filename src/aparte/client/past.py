@@ -10,10 +10,12 @@ from aparte.client.core.bodies import body_of
 from aparte.client.core.events import TOLD, Happened
 from aparte.client.core.opened import Described, Pinned
 from aparte.client.core.view import changed, lasting, message_of, reactions_of
-from aparte.client.store import entries, sealed, state
+from aparte.client.crypto.folding import number_of
+from aparte.client.store import entries, sealed, state, statements
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
 from aparte.client.store.sealed import SealedRow
+from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import AccountId
@@ -66,7 +68,7 @@ def happened(store: Store, row: ConversationRow, between: tuple[int, int]) -> li
 
 def event_of(tx: Tx, row: ConversationRow, entry: Entry) -> Happened | None:
     """Tell what an entry did, as far as it was taken; None if that is nothing to be told."""
-    if entry.kind not in TOLD or not row.is_sealed:
+    if entry.kind not in TOLD or not row.is_sealed or not _is_taken(tx, row, entry):
         return None
     return events.happened(entry, profile_before(tx, row, entry.seq) if entry.kind == kinds.PROFILE else None)
 
@@ -76,6 +78,15 @@ def profile_before(tx: Tx, row: ConversationRow, seq: int) -> Described | None:
     found = entries.select_told(tx, row.conversation, {kinds.PROFILE}, (0, seq), 1)
     body = body_of(found[0]) if found else None
     return body if isinstance(body, Described) else None
+
+
+def _is_taken(tx: Tx, row: ConversationRow, entry: Entry) -> bool:
+    """Tell whether a statement is of the chain as it was checked here; whatever else was opened is."""
+    body = body_of(entry) if entry.kind == kinds.STATEMENT else None
+    if not isinstance(body, kinds.StatementChange):
+        return entry.kind != kinds.STATEMENT
+    known = statements.select_hash(tx, row.conversation, number_of(body.signed))
+    return known == sha256(body.signed.statement)
 
 
 def _kept(tx: Tx, row: ConversationRow, found: list[Entry]) -> list[Kept]:
