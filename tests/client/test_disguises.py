@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.client.lists import Owner
 
-from aparte.client import ClientError, local_log
+from aparte.client import ClientError, local_log, past
 from aparte.client.api.conversations import Rooms
 from aparte.client.crypto import beginning, pins
 from aparte.client.profiles import Folder
@@ -20,8 +20,9 @@ from aparte.client.store import conversations, entries, notices, profile
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store
 from aparte.client.transport.http import Request
-from aparte.e2ee.roster import direct_id
+from aparte.e2ee.roster import direct_id, uuid8
 from aparte.wire import kinds
+from aparte.wire.content import Profile
 from aparte.wire.conversations import Conversation, ConversationPage, Membership
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position, new_id
 from aparte.wire.messages import Entry
@@ -31,6 +32,7 @@ START = Position(0, EntryId(UUID(int=0)))
 ME, MY_DEVICE = AccountId(uuid4()), DeviceId(uuid4())
 BOB, MALLORY = Owner.new(), AccountId(uuid4())
 PRIVATE = ConversationId(UUID(bytes=direct_id(ME.bytes, BOB.account.bytes)))
+GROUP = ConversationId(UUID(bytes=uuid8(bytes(range(32)))))
 NOTES = ConversationId(UUID(bytes=direct_id(ME.bytes, ME.bytes)))
 change = msgspec.structs.replace
 
@@ -74,14 +76,31 @@ def room() -> Conversation:
     return change(with_bob(), id=ConversationId(new_id()), kind="room", encryption_mode="server", name="x", peer=None)
 
 
+def group() -> Conversation:
+    return change(with_bob(), id=GROUP, kind="group", member_count=3, max_members=500, peer=None)
+
+
 def test_what_is_as_it_should_be_is_kept(store: Store) -> None:
     notes = change(with_bob(), id=NOTES, kind="self", peer=None)
-    for honest in (with_bob(), notes, room()):
+    for honest in (with_bob(), notes, room(), group()):
         local_log.keep(store, honest)
         with store.reading() as tx:
             row = conversations.select_conversation(tx, honest.id)
         assert row is not None
         assert row.is_sealed == (honest.kind != "room")
+
+
+def test_a_group_keeps_the_name_that_its_members_gave_it(store: Store) -> None:
+    local_log.keep(store, group())
+    with store.transaction() as tx:
+        conversations.update_profile(tx, GROUP, Profile("Friends", "us", "and nobody else"))
+    local_log.keep(store, group())
+    with store.reading() as tx:
+        row = conversations.select_conversation(tx, GROUP)
+        assert [found.conversation for found in conversations.select_groups(tx, "friends")] == [GROUP]
+        assert conversations.select_named(tx, "Friends") is None
+    assert row is not None
+    assert (row.name, row.topic, row.description) == ("Friends", "us", "and nobody else")
 
 
 DISGUISES = {
@@ -90,7 +109,13 @@ DISGUISES = {
     "a room that seems to be Bob": change(room(), peer=BOB.account),
     "an encrypted room of its own choice": change(with_bob(), kind="room", name="x", peer=MALLORY),
     "an encrypted room without a chain of members": change(room(), encryption_mode="e2ee"),
-    "a group of which nothing is known": change(with_bob(), kind="group", name="x"),
+    "a group of two": change(with_bob(), kind="group"),
+    "a group that the server names": change(group(), name="x"),
+    "a group that the server describes": change(group(), topic="x"),
+    "a readable group": change(group(), encryption_mode="server"),
+    "a group for everybody": change(group(), is_public=True),
+    "a group whose id follows from nothing": change(group(), id=ConversationId(new_id())),
+    "a room that was a group": change(room(), id=GROUP),
     "with somebody else": change(with_bob(), peer=MALLORY),
     "under another id": change(with_bob(), id=ConversationId(new_id())),
     "notes with somebody else": change(with_bob(), id=NOTES, kind="self", peer=MALLORY),
@@ -146,10 +171,11 @@ async def test_an_id_is_known_to_be_private_before_anything_is_said_there(store:
 
 
 async def test_what_a_newer_aparte_encrypts_keeps_nobody_from_the_rest(store: Store) -> None:
-    rooms = Rooms(cast("Session", Serving(store, DISGUISES["a group of which nothing is known"])))
+    newer = DISGUISES["an encrypted room without a chain of members"]
+    rooms = Rooms(cast("Session", Serving(store, newer)))
     await rooms.start()
     with store.reading() as tx:
-        assert conversations.select_conversation(tx, PRIVATE) is None
+        assert conversations.select_conversation(tx, newer.id) is None
 
 
 # Words that nobody sealed ---------------------------------------------------------------------------------------------
@@ -187,7 +213,7 @@ def test_in_a_private_conversation_nobody_says_what_was_not_sealed(store: Store,
     assert row is not None
     assert row.name == ""
     assert told == [("bad_entry", PRIVATE, 1)]
-    shown = [(kept.state, kept.code, kept.message.content) for kept in local_log.newest(store, row, 2, 10)]
+    shown = [(kept.state, kept.code, kept.message.content) for kept in past.newest(store, row, 2, 10)]
     assert shown == ([("refused", "bad_entry", None)] if kind == kinds.MESSAGE else [])
 
 
@@ -199,7 +225,7 @@ def test_what_was_said_is_not_taken_back_by_what_nobody_sealed(store: Store) -> 
         entries.insert_entries(tx, PRIVATE, [mine])
         conversations.update_cursor(tx, PRIVATE, Position(1, mine.id))
     local_log.append(store, ME, PRIVATE, [by_bob(2, kinds.DELETION, {"on": True}, target=1)])
-    [kept] = local_log.newest(store, row_of(store), 3, 10)
+    [kept] = past.newest(store, row_of(store), 3, 10)
     assert kept.message.content is not None
     assert kept.message.content.text == "words"
 

@@ -58,6 +58,6 @@ async def bans(session: Session, conversation: ConversationId) -> list[Ban]:
     return (await session.call(Request("GET", f"/conversations/{conversation}/bans"), BanList)).bans
 
 
-async def unban(session: Session, conversation: ConversationId, account: AccountId) -> None:
+async def lift_ban(session: Session, conversation: ConversationId, account: AccountId) -> None:
     """Admit somebody again who was banned."""
     await session.call(Request("DELETE", f"/conversations/{conversation}/bans/{account}"), Nothing)

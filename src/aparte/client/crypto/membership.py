@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from aparte.client import local_log
 from aparte.client.api import groups as api
-from aparte.client.crypto import folding, lines, own, pins
+from aparte.client.crypto import folding, lines, own, passing, pins
 from aparte.client.crypto.folding import is_forked, state, state_at, take
 from aparte.client.crypto.inviting import close_link, join, link, link_text, parse_link
 from aparte.client.crypto.learning import learn, take_all
@@ -81,16 +81,20 @@ async def add(
     accounts: Iterable[AccountId],
     *,
     role: int = MEMBER,
+    history: bool = False,
 ) -> Admitted | None:
     """Add people; who is inside already stays, but for those who have begun anew with other keys: they come in again.
 
+    They are given what the group says of itself, and with `history` what was said before, if its policy allows that.
     Raises ClientError `peer_without_keys`, `forbidden`, `blocked`, `banned`, `room_full`, KeyRefused.
     """
     wanted = list(dict.fromkeys(accounts))
     await with_keys(session, wanted)
+    came: list[AccountId] = []
 
     def build(tx: Tx, mine: Own, before: Membership) -> list[Signed]:
         chain: list[Signed] = []
+        came.clear()
         for account in wanted:
             inside, key = before.members.get(account.bytes), _key_of(tx, account)
             if inside is not None and not lines.is_other(tx, account, inside.key33, key):
@@ -98,9 +102,14 @@ async def add(
             fields: Fields = {"subject": account.bytes, "subject_key": key, "role": MEMBER if inside else role}
             one, before = signed(tx, mine, before, Action.ADD, **fields)
             chain.append(one)
+            came.append(account)
         return chain
 
-    return await submit(session, conversation, build)
+    admitted = await submit(session, conversation, build)
+    with session.store.transaction(durable=True) as tx:
+        for account in came:
+            passing.owe(tx, conversation, account, history=history)
+    return admitted
 
 
 async def remove(
