@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from aparte.client import past
 from aparte.client.api.conversations import Rooms
-from aparte.client.crypto.keyring import believed
+from aparte.client.crypto import keyring
 from aparte.client.errors import ClientError
 from aparte.client.model import Message, event_message, quoted, rendered, title_of
 from aparte.client.outbox import Outbox, now_ms, unsealed_text
@@ -119,10 +119,10 @@ class Private:
         target = await self._target(conversation, message)
         me = self._session.profile
         with self._session.store.reading() as tx:
-            found = believed(tx, target.hash, (me.account, me.device), me.account)
-        if not found:
+            key = keyring.kept_key(tx, conversation, target.hash, me.account)
+        if key is None:
             raise ClientError("gone")
-        content = Deletion(at=now_ms(), on=False, key=found[0].key)
+        content = Deletion(at=now_ms(), on=False, key=key)
         return await self._send(conversation, kinds.DELETION, content, target, wait)
 
     async def react(

@@ -150,6 +150,7 @@ async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
 
 async def _look_for_sleepers(session: Session, row: ConversationRow) -> None:
     """Ask again about devices that the server had not seen for long: they get the chain once they are back."""
+    me = session.profile.account
     with session.store.reading() as tx:
-        readers, _ = rosters.newest(tx, row, session.profile.account)
+        readers, _ = rosters.newest(tx, row, me)
     await pins.refresh(session, [account for account, pin in readers.items() if pin.dormant])

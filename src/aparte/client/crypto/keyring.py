@@ -10,14 +10,14 @@ from aparte.client.crypto import pairwise, received_chains
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Epoch
-from aparte.client.store import content_keys, outbox_sealed, sealed
+from aparte.client.store import content_keys, entries, outbox_sealed, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.db import Tx
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee import payload
 from aparte.e2ee.errors import DuplicateMessage, E2eeError, NoSenderKey, TooFarAhead
 from aparte.e2ee.payload import Chain, Keys, Payload
-from aparte.wire.ids import AccountId, DeviceId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 
 def take_keys(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> str | None:
@@ -108,3 +108,13 @@ def believed(tx: Tx, digest: bytes, author: tuple[AccountId, DeviceId], me: Acco
     """Give the keys that the entry's own device or one's own account gave; anybody may have given others."""
     known = content_keys.select_keys(tx, digest)
     return [given for given in known if given.account == me or (given.account, given.device) == author]
+
+
+def kept_key(tx: Tx, conversation: ConversationId, digest: bytes, me: AccountId) -> bytes | None:
+    """Give the key of an entry that is here, as its own device or one's own account gave it."""
+    row = sealed.select_hashed(tx, conversation, digest)
+    entry = entries.select_entry(tx, conversation, row.seq) if row is not None else None
+    if row is None or entry is None:
+        return None
+    found = believed(tx, digest, (entry.account, row.device), me)
+    return found[0].key if found else None
