@@ -49,6 +49,8 @@ Phrase = Literal[
     "role_given",
     "invite_closed",
     "reaching",
+    "you",
+    "name_comes",
 ]
 
 PHRASES: dict[Phrase, tuple[str, str]] = {
@@ -116,6 +118,11 @@ PHRASES: dict[Phrase, tuple[str, str]] = {
     "unbanned": ("No longer banned.", "N'est plus banni."),
     "role_given": ("Done.", "C'est fait."),
     "invite_closed": ("The link is closed.", "Le lien est fermé."),
+    "you": ("you", "vous"),
+    "name_comes": (
+        "Its name comes as soon as a member's device is there to tell it.",
+        "Son nom arrivera dès que l'appareil d'un membre sera là pour le dire.",
+    ),
     "reaching": ("Reaching devices", "Appareils atteints"),
 }
 

@@ -1,11 +1,12 @@
 """`aparte rooms`, `new room`; and of rooms and groups alike `join`, `leave`, `members`, `topic`."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from aparte.cli.output import put, put_json, table
-from aparte.cli.phrases import phrase
+from aparte.cli.phrases import Phrase, phrase
 from aparte.cli.running import settings_of, with_client
 from aparte.client import Client, Member, Room
 
@@ -64,7 +65,10 @@ def join(
     """Enter a public room, or the group that an invite link leads to."""
 
     async def work(me: Client) -> None:
-        show(context, await me.join(room))
+        joined = await me.join(room)
+        show(context, joined)
+        if joined.kind == "group" and not joined.name and sys.stderr.isatty():
+            typer.echo(phrase("name_comes"), err=True)
 
     with_client(context, work)
 
@@ -139,7 +143,8 @@ def member_cells(member: Member) -> tuple[str, ...]:
     if member.is_verified is None:
         return (member.username, member.role, member.display_name)
     since = member.joined_at.astimezone().strftime("%Y-%m-%d") if member.joined_at else ""
-    return (member.username, member.role, since, phrase("verified" if member.is_verified else "unverified"))
+    known: Phrase = "you" if member.is_me else "verified" if member.is_verified else "unverified"
+    return (member.username, member.role, since, phrase(known))
 
 
 def member_row(member: Member) -> dict[str, Any]:

@@ -1,7 +1,11 @@
 """What is done to a message once it is there, in readable and encrypted conversations alike."""
 
+from uuid import UUID
+
 from aparte.client.api import messages
 from aparte.client.api.conversations import Rooms
+from aparte.client.errors import ClientError
+from aparte.client.model import message_id
 from aparte.client.places import Places
 from aparte.client.private import Private
 from aparte.client.session import Session
@@ -68,3 +72,11 @@ class Changing:
             found = await messages.get(self._session, conversation, message)
             up_to = Position(found.seq, found.id)
         await messages.mark_read(self._session, conversation, up_to)
+
+
+def entry_id(value: UUID | str) -> EntryId:
+    """Read the id of a message. Raises ClientError `bad_message_id`."""
+    try:
+        return message_id(value)
+    except ValueError:
+        raise ClientError("bad_message_id", str(value)) from None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from aparte.client.api import accounts, messages
 from aparte.client.api.conversations import Rooms
-from aparte.client.changing import SEND_SECONDS, Changing
+from aparte.client.changing import SEND_SECONDS, Changing, entry_id
 from aparte.client.core.events import TOLD
 from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.crypto.upkeep import look_after
@@ -16,7 +16,7 @@ from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
 from aparte.client.groups import Groups
 from aparte.client.identity import Identity
-from aparte.client.model import Credentials, Member, Message, Room, Unsent, message_id, rendered, room_of, unsent_of
+from aparte.client.model import Credentials, Member, Message, Room, Unsent, rendered, room_of, unsent_of
 from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
 from aparte.client.outbox import Outbox
 from aparte.client.places import Places
@@ -28,7 +28,7 @@ from aparte.client.stream import MessageStream
 from aparte.wire.accounts import Account, Device
 from aparte.wire.content import Format, Role
 from aparte.wire.frames import Typing
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId
 from aparte.wire.messages import Sent
 
 NAMES_SECONDS = 5.0
@@ -103,7 +103,7 @@ class Client:
         when `deadline` seconds were not enough: it waits in the outbox and goes out before the next one. What it
         answers (`reply`) and whom it mentions are said in encrypted conversations only.
         """
-        content, place = content_of(text, text_format), _id(reply) if reply else None
+        content, place = content_of(text, text_format), entry_id(reply) if reply else None
         conversation = await self._places.resolve(target, offline=True)
         people = [await accounts.account_named(self._session, name) for name in mentions]
         if place is not None or people:
@@ -142,7 +142,7 @@ class Client:
 
         With `events` also what happened between them in an encrypted conversation.
         """
-        conversation, place = await self._places.resolve(target), _id(before) if before else None
+        conversation, place = await self._places.resolve(target), entry_id(before) if before else None
         if await self._private.has(conversation):
             row = await self._private.caught_up(conversation)
             return await self._private.history(row, Asked(limit, place, events), self._names)
@@ -153,23 +153,23 @@ class Client:
 
     async def edit(self, target: str, message: UUID | str, text: str, *, text_format: Format = "text") -> Sent:
         """Change what one of one's own messages says."""
-        return await self._changing.edit(target, _id(message), content_of(text, text_format))
+        return await self._changing.edit(target, entry_id(message), content_of(text, text_format))
 
     async def delete(self, target: str, message: UUID | str, *, for_me: bool = False) -> Sent | None:
         """Delete a message for everyone, or only for oneself."""
-        return await self._changing.delete(target, _id(message), for_me=for_me)
+        return await self._changing.delete(target, entry_id(message), for_me=for_me)
 
     async def restore(self, target: str, message: UUID | str) -> Sent:
         """Take back a deletion for everyone, within 30 days."""
-        return await self._changing.restore(target, _id(message))
+        return await self._changing.restore(target, entry_id(message))
 
     async def react(self, target: str, message: UUID | str, emoji: str, *, on: bool = True) -> Sent:
         """Set a reaction to a message of an encrypted conversation, or take it back."""
-        return await self._changing.react(target, _id(message), (emoji, on))
+        return await self._changing.react(target, entry_id(message), (emoji, on))
 
     async def pin(self, target: str, message: UUID | str, *, on: bool = True) -> Sent:
         """Pin a message of an encrypted conversation, or unpin it; in a group moderators and above do."""
-        return await self._changing.pin(target, _id(message), on=on)
+        return await self._changing.pin(target, entry_id(message), on=on)
 
     async def pinned(self, target: str) -> list[Message]:
         """Read the messages that are pinned in an encrypted conversation."""
@@ -177,7 +177,7 @@ class Client:
 
     async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""
-        await self._changing.mark_read(target, None if message is None else _id(message))
+        await self._changing.mark_read(target, None if message is None else entry_id(message))
 
     async def typing(self, target: str, *, on: bool = True) -> None:
         """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored.
@@ -304,7 +304,9 @@ class Client:
             self._sending = asyncio.ensure_future(self._send_left_over())
 
     async def close(self, *, confirm: bool = True) -> None:
-        """End everything; with `confirm`, the message handed out last counts as taken care of."""
+        """End everything; with `confirm`, the message handed out last counts as taken care of, and debts are paid."""
+        if confirm:
+            await self.groups.settle()
         for task in (self._line, self._sending, self._upkeep):
             if task is not None:
                 task.cancel()
@@ -336,10 +338,3 @@ class Client:
 
     async def _names(self, wanted: Iterable[AccountId]) -> dict[AccountId, str]:
         return await accounts.usernames(self._session, wanted, NAMES_SECONDS)
-
-
-def _id(value: UUID | str) -> EntryId:
-    try:
-        return message_id(value)
-    except ValueError:
-        raise ClientError("bad_message_id", str(value)) from None

@@ -4,6 +4,7 @@ Who is in a group is what its members have signed; the server is asked for nothi
 called is an entry like any other, which the server cannot read: so `+name` is looked for in the profile's own store.
 """
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -22,12 +23,15 @@ from aparte.client.model import Banned, InviteLink, Member, Room, room_of
 from aparte.client.naming import Naming, bare, checked
 from aparte.client.private import Private
 from aparte.client.session import Session
+from aparte.client.store import passing as debts
 from aparte.client.store.db import Tx
 from aparte.e2ee.content import Profile
 from aparte.e2ee.membership import Action, Membership, Signed
 from aparte.wire.content import Role
 from aparte.wire.ids import AccountId, ConversationId
 
+SETTLE_SECONDS = 10.0
+"""How long a program that ends stays to give newcomers what it owes them."""
 NAMES_SECONDS = 20.0
 """How long a list of people waits for what they are called."""
 
@@ -84,10 +88,7 @@ class Groups:
             await membership.add(self._session, conversation, people, history=history)
         except ClientError as error:
             raise await self._naming_whom(error) from None
-        with suppress(ClientError):  # they are in; what is owed goes out later as well
-            await self._private.caught_up(conversation)
-            await passing.pass_on(self._session)
-            await mailbox.send_out(self._session)
+        await self.settle()
 
     async def ban(self, target: str, username: str) -> None:
         """Put somebody out who is not to come back until `unban`."""
@@ -144,8 +145,23 @@ class Groups:
         await self._invites.close(await self._naming.resolve(target), link)
 
     async def join(self, link: str) -> Room:
-        """Enter the group that an invite link leads to."""
-        return self.named(room_of(await membership.join(self._session, link)))
+        """Enter the group that an invite link leads to. Its name comes from a member's device, once one is there."""
+        joined = room_of(await membership.join(self._session, link))
+        await self._naming.wait_for_name(joined.id)
+        return self.named(joined)
+
+    async def settle(self) -> None:
+        """Give newcomers what this device owes them of the time before; what does not go out in time goes out later."""
+        with self._session.store.reading() as tx:
+            waiting = {due.conversation for due in debts.select_due(tx, now_ms())}
+        if not waiting:
+            return
+        with suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                for conversation in waiting:
+                    await self._private.caught_up(conversation)
+                await passing.pass_on(self._session)
+                await mailbox.send_out(self._session)
 
     # What rooms have too (`Places`) -----------------------------------------------------------------------------------
 
@@ -171,7 +187,8 @@ class Groups:
                 display_name=there[account].person.display_name if account in there else "",
                 role=role_name(member.role),
                 joined_at=there[account].joined_at if account in there else None,
-                is_verified=account in verified or account == self._session.profile.account,
+                is_verified=account in verified,
+                is_me=account == self._session.profile.account,
             )
             for account, member in sorted(known.items(), key=lambda item: (-item[1].role, item[1].number))
         ]

@@ -112,6 +112,7 @@ class Member:
     """None in a group whose log does not reach back so far."""
     is_verified: bool | None = None
     """Whether one has compared numbers with them; None in a room, where no keys are at stake."""
+    is_me: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What groups are called: known to their members alone, so it is looked for in the profile's own store."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -69,6 +70,7 @@ class Naming:
         return found[0]
 
     def _called(self, name: str) -> list[ConversationId]:
+        """Find the groups of a name; of none, those whose name is not known."""
         with self._session.store.reading() as tx:
             return [row.conversation for row in conversations.select_groups(tx, name)]
 
@@ -80,15 +82,14 @@ class Naming:
         with suppress(TimeOver):
             for group in theirs:
                 await self._private.caught_up(group.id)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(NAME_SECONDS):
-                while not self._called(name) and self._has_nameless():  # noqa: ASYNC110
-                    await asyncio.sleep(LOOK_SECONDS)  # another process may be the one that stores
+        await _comes(lambda: bool(self._called(name)) or not self._called(""))
         return self._called(name)
 
-    def _has_nameless(self) -> bool:
-        with self._session.store.reading() as tx:
-            return bool(conversations.select_groups(tx, ""))
+    async def wait_for_name(self, conversation: ConversationId) -> None:
+        """Wait a moment for the name of a group that one has just joined: a member's device may be there to tell it."""
+        with suppress(ClientError):
+            await self._private.caught_up(conversation)
+            await _comes(lambda: conversation not in self._called(""))
 
     def named(self, room: Room) -> Room:
         """Show of a group what this device knows, not what the server says."""
@@ -126,6 +127,13 @@ class Naming:
         with self._session.store.transaction() as tx:
             said = Described(profile.name, profile.topic, profile.description, profile.welcome, profile.rules)
             conversations.update_profile(tx, conversation, said)
+
+
+async def _comes(is_there: Callable[[], bool]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(NAME_SECONDS):
+            while not is_there():  # noqa: ASYNC110 - another process may be the one that stores
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 def bare(name: str) -> str:
