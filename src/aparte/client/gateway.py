@@ -225,6 +225,8 @@ class Gateway:
             local_log.leave(self._session.store, step.conversation)
             return sync.forget(step.conversation)
         cursor = local_log.keep(self._session.store, found)
+        if found.kind == "group":
+            self._mailbox.wake()  # what was passed on may have come before it
         return sync.known(found.id, cursor, found.head, found.floor)
 
     async def _acknowledge(self, socket: Socket) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aparte.client.core.bodies import body_of
 from aparte.client.core.sync import NOT_OURS
-from aparte.client.crypto import disagreeing, folding, learning, lists, pins, rosters
+from aparte.client.crypto import disagreeing, folding, learning, lists, passing, pins, rosters
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Changed
 from aparte.client.errors import ClientError, KeyRefused
@@ -54,9 +54,10 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
 
 
 def must_ask(session: Session) -> bool:
-    """Tell whether an entry waits whose key was not asked for, or did not fit and its device was not told why."""
+    """Tell whether the mailbox has something to do: keys to ask for, lists to show, something to pass on."""
     with session.store.reading() as tx:
-        return bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1)) or disagreeing.is_due(tx)
+        is_waiting = bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1))
+        return is_waiting or disagreeing.is_due(tx) or passing.is_due(tx)
 
 
 def _has_new(tx: Tx, row: ConversationRow, new: Sequence[Entry]) -> bool:

@@ -15,7 +15,7 @@ from aparte.client.api import objects as api
 from aparte.client.core import retry
 from aparte.client.core.checks import GROUP
 from aparte.client.core.locating import NEAR, Search
-from aparte.client.crypto import folding, rosters, unearthing
+from aparte.client.crypto import folding, learning, rosters, unearthing
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.errors import ClientError, NotSignedIn
@@ -61,12 +61,17 @@ def take(tx: Tx, found: PassedOn, account: AccountId, device: DeviceId) -> None:
 async def fetch(session: Session, reader: Reader, on_change: Callable[[], None]) -> None:
     """Take in what waits, in the order in which it came; what the server cannot answer now waits on."""
     after = 0
+    learnt: set[ConversationId] = set()
     while True:
         with session.store.reading() as tx:
             offer = passed_on.select_offer(tx, after)
             standing = _standing(tx, offer, reader) if offer is not None else _Standing.NEVER
         if offer is None:
             return
+        if standing is _Standing.LATER and offer.conversation not in learnt:
+            learnt.add(offer.conversation)
+            await _learn(session, offer.conversation)
+            continue
         after = offer.offer
         if standing is _Standing.LATER:
             continue
@@ -74,6 +79,19 @@ async def fetch(session: Session, reader: Reader, on_change: Callable[[], None])
             on_change()
         with session.store.transaction() as tx:
             passed_on.delete_offer(tx, offer.offer)
+
+
+async def _learn(session: Session, conversation: ConversationId) -> None:
+    """Learn who is in a group where nothing was said yet since one came."""
+    with session.store.reading() as tx:
+        row = conversations.select_conversation(tx, conversation)
+    if row is None or row.kind != GROUP or row.role is None:
+        return
+    try:
+        await learning.learn(session, conversation)
+    except ClientError as error:
+        if isinstance(error, NotSignedIn) or retry.is_transient(error):
+            raise
 
 
 async def _taken_in(session: Session, offer: OfferRow, reader: Reader) -> bool:

@@ -86,10 +86,15 @@ def may_pass_history(tx: Tx, conversation: ConversationId) -> bool:
     return membership is not None and bool(membership.policy & POLICY_HISTORY)
 
 
+def is_due(tx: Tx) -> bool:
+    """Tell whether somebody waits for what can be passed on now."""
+    return bool(passing.select_due(tx, now_ms()))
+
+
 async def pass_on(session: Session) -> None:
     """Keep for sending what is owed to everybody who waits; a process that dies in between goes on later."""
     with session.store.reading() as tx:
-        if not passing.select_due(tx, now_ms()):
+        if not is_due(tx):
             return
     async with held(session.folder.lock("passing")):
         with session.store.reading() as tx:
@@ -113,8 +118,9 @@ def _put_off(session: Session, due: DueRow, error: ClientError) -> None:
 
 
 async def _pass_on(session: Session, due: DueRow) -> None:
+    me = session.profile.account
     with session.store.reading() as tx:
-        newcomer = _newcomer(tx, due, session.profile.account)
+        newcomer = _newcomer(tx, due, me)
         triples = _lacking(tx, due, newcomer) if newcomer is not None else []
     has_history = newcomer is not None and due.history and bool(newcomer.membership.policy & POLICY_HISTORY)
     devices = await _devices(session, newcomer) if newcomer is not None and (triples or has_history) else []
