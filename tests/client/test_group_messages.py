@@ -190,9 +190,7 @@ async def test_what_the_server_has_forgotten_of_a_chain_is_handed_in_again(
     assert await texts(bob, group) == ["found again"]
 
 
-async def test_a_chain_that_the_server_calls_too_old_is_left(
-    newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_chain_that_the_server_calls_too_old_is_left(newcomer: Newcomer) -> None:
     ann, bob, carol = await newcomer("ann"), await newcomer("bob"), await newcomer("carol")
     group = await group_of(ann, bob, carol)
     await ann.send(str(group), "one")
