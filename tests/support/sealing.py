@@ -73,6 +73,8 @@ class Sealer:
     others: list[DeviceId]
     counter: int = 0
     prev: bytes = ZERO_HASH
+    chain: int | None = None
+    """In a group: the sender-key chain that it uses."""
     hashes: dict[ClientMessageId, bytes] = field(default_factory=dict)
 
     def seal(self, kind: int = 1, target: SealedTarget | None = None, **other: Any) -> SealEntry:
@@ -84,10 +86,14 @@ class Sealer:
             "counter": self.counter + 1,
             "prev": self.prev,
             "sealed": os.urandom(SHORTEST),
-            "envelopes": [Envelope(device, 2, os.urandom(20)) for device in self.others],
+            "envelopes": [],
             "kind": kind,
             "target": target,
         }
+        if self.chain is None:
+            fields["envelopes"] = [Envelope(device, 2, os.urandom(20)) for device in self.others]
+        else:
+            fields |= {"chain": self.chain, "key": os.urandom(40)}
         entry = SealEntry(**{**fields, **other})
         self.counter, self.prev = entry.counter, self.hash_of(entry)
         self.hashes[entry.client_message_id] = self.prev

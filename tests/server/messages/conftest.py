@@ -1,20 +1,25 @@
 """A process that writes, as far as tests of messages need one."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import pytest
 from tests.support import database
+from tests.support.sealing import Sealer
 
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
-from aparte.server.kit.doorbell import Hint, ToConversationSealed
+from aparte.server.kit.doorbell import Hint, ToConversation, ToConversationSealed
 from aparte.server.messages import actions
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.lanes import Lanes
 from aparte.server.messages.writer import Writer
-from aparte.wire.ids import ConversationId
+from aparte.wire.frames import Live, Moved
+from aparte.wire.groups import Distributions
+from aparte.wire.ids import ConversationId, DeviceId
 from aparte.wire.messages import Sent
-from aparte.wire.sealed import SealEntry
+from aparte.wire.sealed import Envelope, SealEntry
 
 
 class Sealing:
@@ -36,9 +41,27 @@ class Sealing:
         """Store a sealed entry."""
         return await actions.seal(self.db, self.writer, self.coverage, caller, conversation, entry)
 
+    async def give(self, sealer: Sealer, *devices: DeviceId, **other: Any) -> list[Envelope]:
+        """Upload a part of a sealer's chain, for these devices or all others; gives what was uploaded."""
+        fields = {"chain": sealer.chain, "epoch": sealer.epoch, "envelopes": parts(devices or sealer.others), **other}
+        given = Distributions(**fields)
+        await actions.distribute(self.db, self.coverage, sealer.caller, sealer.conversation, given)
+        return given.envelopes
+
     def live(self) -> list[ToConversationSealed]:
         """Sealed entries that were rung, in order."""
         return [hint for hint in self.rung if isinstance(hint, ToConversationSealed)]
+
+    def rung_to_all(self) -> list[tuple[str, int]]:
+        """What groups were rung of entries: a hint, or the entry itself, and its position."""
+        frames = [hint.frame for hint in self.rung if isinstance(hint, ToConversation)]
+        told = {Moved: lambda frame: ("hint", frame.seq), Live: lambda frame: ("entry", frame.entry.seq)}
+        return [told[type(frame)](frame) for frame in frames if type(frame) in told]
+
+
+def parts(devices: Iterable[DeviceId]) -> list[Envelope]:
+    """A pairwise message for each."""
+    return [Envelope(device, 2, os.urandom(30)) for device in devices]
 
 
 @pytest.fixture
