@@ -1,7 +1,7 @@
 """Fuzzes one target with libFuzzer: `python -m tests.e2ee.fuzz.fuzz TARGET [libFuzzer options] [corpus folder]`.
 
 `parsers`: every reader of bytes answers with a value or with one of our errors, and what it read it writes the
-same way again. `session` and `group`: whatever arrives is refused, and the state is as before. For hours, by hand:
+same way again. `session`, `group` and `membership`: whatever arrives is refused, and the state is as before. For hours:
 
     python -m tests.e2ee.fuzz.fuzz session -max_total_time=36000 -max_len=4096 /tmp/corpus
 """
@@ -14,12 +14,14 @@ from typing import NamedTuple
 import atheris
 
 with atheris.instrument_imports(include=["aparte.e2ee"]):
+    from tests.e2ee.groups import with_roles
     from tests.e2ee.people import Person, conversation
 
-    from aparte.e2ee import fingerprint, protobuf
+    from aparte.e2ee import fingerprint, grant, payload, protobuf
     from aparte.e2ee.errors import E2eeError
     from aparte.e2ee.group import Distribution, OwnChain, SenderKeyMessage, SenderKeyRecord
     from aparte.e2ee.keys import KemPublicKey, PublicKey
+    from aparte.e2ee.membership import ADMIN, MEMBERS_MAX, Action, Signed, Statement
     from aparte.e2ee.messages import FIRST_MESSAGE_TYPE, MESSAGE_TYPE, FirstMessage, SignalMessage
     from aparte.e2ee.prekeys import Prekeys
     from aparte.e2ee.session import SessionRecord
@@ -60,6 +62,9 @@ def parsers() -> Target:
         (OwnChain.deserialize, alice.chain.serialize()),
         (SenderKeyRecord.deserialize, bob.sender_keys[alice.address].serialize()),
         (SpqrState.deserialize, record.current.ratchet.spqr.serialize()),
+        (Statement.deserialize, with_roles()[0].chain[0].statement),
+        (grant.unpack, grant.pack([grant.Triple(1, bytes(32), bytes(32))])),
+        *((payload.decode, payload.encode(said)) for said in _payloads(alice)),
     ]
 
     def read(data: bytes) -> None:
@@ -70,11 +75,13 @@ def parsers() -> Target:
             value = reader(data[1:])
         except E2eeError:
             return
-        if isinstance(value, PublicKey | KemPublicKey):
+        if isinstance(value, PublicKey | KemPublicKey | Statement):
             assert value.serialize() == data[1:]
         elif isinstance(value, STATES):
             written = value.serialize()
             assert type(value).deserialize(written).serialize() == written
+        elif isinstance(value, payload.Payload) and value != payload.SignedLists(()):  # of items we do not know
+            assert payload.decode(payload.encode(value)) == value
 
     return Target(read, [bytes([number]) + sample for number, (_, sample) in enumerate(readers)])
 
@@ -125,6 +132,42 @@ def group() -> Target:
     return Target(receive, [b"\x00" + body, b"\x80\x00\x00\x01"])
 
 
+def membership() -> Target:
+    """The next statement of a group, changed: nothing counts but what its actor signed."""
+    company, (owner, admin, outside) = with_roles(ADMIN)
+    said = company.next(admin, Action.ADD, subject=outside.id, subject_key=outside.key33, role=1)
+    real = company.sign(said)
+    whole = real.statement + real.signature
+    chain, states = list(company.chain), list(company.states)
+
+    def receive(data: bytes) -> None:
+        received = _changed(whole, data[1:]) if data[:1] > b"\x7f" else data[1:]
+        company.chain, company.states = list(chain), list(states)
+        try:
+            company.take(Signed(received[:165], received[165:229], received[229:] or None))
+        except (E2eeError, StopIteration):
+            assert company.states == states
+        else:
+            assert received == whole, "took what nobody signed"
+            assert owner.id == company.state.owner
+            assert len(company.state.members) <= MEMBERS_MAX
+
+    return Target(receive, [b"\x00" + whole, b"\x80\x00\x4a\x01", b"\x80\x00\x93\x02"])
+
+
+def _payloads(alice: Person) -> list[payload.Payload]:
+    """What is signed in them is of no account here: only the form is read."""
+    company = with_roles()[0]
+    conversation_id = Distribution.deserialize(alice.distribute()).distribution_id
+    triples = grant.pack([grant.Triple(1, bytes(32), bytes(32))])
+    return [
+        payload.Keys(((bytes(32), bytes(32)),)),
+        payload.Chain(conversation_id, alice.distribute()),
+        payload.PassedOn(conversation=conversation_id, triples=triples),
+        payload.SignedLists((), (company.chain[0],)),
+    ]
+
+
 def _authenticated(kind: int, body: bytes) -> tuple[object, ...]:
     """What of a message is bound by its MAC: all of it, or the message and the keys that a first message brings."""
     if kind == MESSAGE_TYPE:
@@ -148,7 +191,7 @@ def _changed(body: bytes, changes: bytes) -> bytes:
 
 def main() -> None:
     """Run libFuzzer until it has found something or its time is over."""
-    target = {"parsers": parsers, "session": session, "group": group}[sys.argv.pop(1)]()
+    target = {"parsers": parsers, "session": session, "group": group, "membership": membership}[sys.argv.pop(1)]()
     corpus = Path(sys.argv[-1])
     if len(sys.argv) > 1 and corpus.is_dir():
         for number, seed in enumerate(target.seeds):

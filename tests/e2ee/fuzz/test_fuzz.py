@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("target", ["parsers", "session", "group"])
+@pytest.mark.parametrize("target", ["parsers", "session", "group", "membership"])
 def test_nothing_from_outside_gets_past_the_typed_errors(target: str, tmp_path: Path) -> None:
     seconds = 3
     command = [sys.executable, "-m", "tests.e2ee.fuzz.fuzz", target]
