@@ -21,7 +21,7 @@ from aparte.server.conversations.model import Prepared, Submission
 from aparte.server.kit.db import Database
 from aparte.server.kit.tasks import TaskGroup
 from aparte.wire.errors import Refusal
-from aparte.wire.groups import Admitted
+from aparte.wire.groups import Admitted, SignedStatement
 from aparte.wire.ids import ConversationId
 
 SECONDS = 1.0
@@ -74,6 +74,12 @@ class Gathering:
             return outcome
         raise outcome
 
+    def pending(self, conversation: ConversationId) -> list[SignedStatement]:
+        """The statements of a group that wait, in order."""
+        group = self._groups.get(conversation)
+        waiting = group.waiting if group else []
+        return [one.signed for prepared, _ in waiting for one in prepared.submission.said]
+
     async def flush(self, conversation: ConversationId) -> None:
         """Store what waits of a group."""
         group = self._groups.get(conversation)
@@ -93,7 +99,7 @@ class Gathering:
             try:
                 await self._admit(group, new, done)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer of who waits
-                done.set_result(await self._explained(new.conversation, group, error))
+                done.set_result(await self._explained(new.conversation, error))
         self._forget()
 
     async def _admit(self, group: _Group, new: Submission, done: Done) -> None:
@@ -133,10 +139,10 @@ class Gathering:
             outcomes = [error] * len(waiting)
         group.again = self._clock() + self._seconds
         for (_, done), outcome in zip(waiting, outcomes, strict=True):
-            told = outcome if isinstance(outcome, Admitted) else await self._explained(conversation, group, outcome)
+            told = outcome if isinstance(outcome, Admitted) else await self._explained(conversation, outcome)
             done.set_result(told)
 
-    async def _explained(self, conversation: ConversationId, group: _Group, error: Exception) -> Exception:
+    async def _explained(self, conversation: ConversationId, error: Exception) -> Exception:
         """With `stale_membership` comes where the chain ends, and what waits to continue it."""
         if not isinstance(error, Refusal) or error.code != "stale_membership":
             return error
@@ -144,11 +150,7 @@ class Gathering:
             end = await admitting.stored(self._db, conversation)
         except Refusal as refusal:
             return refusal
-        pending = [
-            base64.b64encode(msgspec.msgpack.encode(one.signed)).decode()
-            for prepared, _ in group.waiting
-            for one in prepared.submission.said
-        ]
+        pending = [base64.b64encode(msgspec.msgpack.encode(one)).decode() for one in self.pending(conversation)]
         data = {"number": end.number, "hash": end.hash.hex(), "pending": pending}
         return Refusal(error.code, error.detail, data=data)
 
