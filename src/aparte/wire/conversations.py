@@ -130,7 +130,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReceiptList(msgspec.Struct, frozen=True):
-    """Who has received and read one message, and when; above 256 members only who has read it, without times."""
+    """Who has received and read one message, and when; above 256 members (encrypted: 500) who has read it, no times."""
 
     receipts: list[Receipt]
     readers: list[AccountId]
