@@ -8,6 +8,7 @@ from aparte.client import local_log
 from aparte.client.api.accounts import account_named
 from aparte.client.core.checks import DERIVED
 from aparte.client.core.names import IdTarget, PersonTarget, SelfTarget, name_key, parse_target
+from aparte.client.crypto import learning
 from aparte.client.errors import ClientError, Unreachable
 from aparte.client.session import Nothing, Session, decoded
 from aparte.client.store import conversations, profile
@@ -113,9 +114,11 @@ class Rooms:
             query["before"] = str(page.next)
 
     async def get(self, conversation: ConversationId, *, patience: float | None = None) -> Conversation:
-        """Read one of the account's conversations and keep what it says."""
+        """Read one of the account's conversations and keep what it says; of a group, learn who is in it."""
         found = await fetch(self._session, conversation, patience=patience)
         local_log.keep(self._session.store, found)
+        if found.kind == "group":
+            await learning.introduce(self._session, conversation)
         return found
 
     async def create(self, name: str, topic: str, description: str) -> Conversation:

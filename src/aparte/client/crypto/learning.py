@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aparte.client.api import groups as api
+from aparte.client.core.sync import NOT_OURS
 from aparte.client.crypto import epoch as kept_epochs
 from aparte.client.crypto import folding, lines, pins, rosters
 from aparte.client.crypto.own import now_ms
@@ -51,9 +52,20 @@ async def learn(
             raise failed
         if look:
             await asyncio.sleep(0.2 * look)
-    with session.store.transaction() as tx:
-        notices.insert_notice(tx, Notice("roster_mismatch", now_ms(), None, None, conversation))
-    raise KeyRefused("roster_mismatch", data={"conversation": str(conversation)})
+    raise _mismatch(session, conversation)
+
+
+async def introduce(session: Session, conversation: ConversationId) -> None:
+    """Learn who is in a group that this device has just heard of; what does not hold is told in a notice."""
+    with session.store.reading() as tx:
+        is_known = statements.select_newest(tx, conversation) is not None
+    if is_known:
+        return
+    try:
+        await learn(session, conversation)
+    except ClientError as error:
+        if not isinstance(error, KeyRefused) and error.code not in NOT_OURS:
+            raise
 
 
 async def learn_statements(
@@ -72,7 +84,7 @@ async def learn_statements(
             reached = statements.select_newest(tx, conversation)
         if reached == newest:
             if up_to is not None:
-                raise ClientError("unexpected_answer", "statements that an epoch stands on are not served")
+                raise _mismatch(session, conversation)
             return
         if not page.more and up_to is None:
             return
@@ -110,6 +122,13 @@ async def know(session: Session, accounts: Iterable[AccountId]) -> KeyRefused | 
         except KeyRefused as error:
             failed = failed or error
     return failed
+
+
+def _mismatch(session: Session, conversation: ConversationId) -> KeyRefused:
+    """Write the notice, and give the error to raise: an epoch is not what was signed, or is kept from us."""
+    with session.store.transaction() as tx:
+        notices.insert_notice(tx, Notice("roster_mismatch", now_ms(), None, None, conversation))
+    return KeyRefused("roster_mismatch", data={"conversation": str(conversation)})
 
 
 async def _learn_lists(session: Session, conversation: ConversationId, manifest: EpochMembers) -> KeyRefused | None:

@@ -46,8 +46,8 @@ def is_other(tx: Tx, account: AccountId, admitted: bytes, key: bytes) -> bool:
 
 def has_version(tx: Tx, account: AccountId, admitted: bytes, version: int) -> bool:
     """Tell whether a version is signed by the key that was admitted, or one that came from it by rotations."""
-    line = list_versions.select_line(tx, account, admitted)
-    return line is not None and list_versions.select_resets(tx, account, version) == line
+    first = list_versions.select_first(tx, account, admitted)
+    return first is not None and version >= first[1] and list_versions.select_resets(tx, account, version) == first[0]
 
 
 def is_lost(tx: Tx, account: AccountId, admitted: bytes) -> bool:
