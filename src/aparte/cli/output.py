@@ -87,8 +87,10 @@ def said(message: Message) -> str:
 
 
 def marks(message: Message) -> str:
-    """Give what is shown behind a message: reactions, whether it is pinned, who has passed it on."""
-    shown = "".join(f" {visible(emoji)}×{len(names)}" for emoji, names in message.reactions.items())
+    """Give what is shown behind a message: whom else it mentions, reactions, whether it is pinned, who vouches for it."""
+    others = [name for name in message.mentions if f"@{name}" not in (message.text or "")]
+    shown = f" ({', '.join(f'@{visible(name)}' for name in others)})" if others else ""
+    shown += "".join(f" {visible(emoji)}×{len(names)}" for emoji, names in message.reactions.items())
     shown += f" ({phrase('pinned')})" if message.is_pinned else ""
     return shown + (f" ({phrase('passed_by')} {visible(message.passed_by)})" if message.passed_by else "")
 

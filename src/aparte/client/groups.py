@@ -14,7 +14,7 @@ from aparte.client.api import accounts
 from aparte.client.api import groups as api
 from aparte.client.api.conversations import Rooms
 from aparte.client.core.events import POLICIES, Policy, policy_bits, policy_names, role_name, role_number
-from aparte.client.crypto import mailbox, membership, passing, pins
+from aparte.client.crypto import learning, mailbox, membership, passing, pins
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.crypto.submitting import signed
 from aparte.client.errors import ClientError
@@ -81,7 +81,7 @@ class Groups:
 
     async def add_members(self, target: str, usernames: Iterable[str], *, history: bool = False) -> None:
         """Add people. With `history` they are given what this device can read, if the group's policy allows it."""
-        conversation, people = await self._naming.resolve(target), await self._people(usernames)
+        people, conversation = await self._people(usernames), await self._looked_at(target)
         if history and "history" not in policy_names(self._state(conversation).policy):
             raise ClientError("forbidden", "the policy of the group")
         try:
@@ -112,11 +112,11 @@ class Groups:
 
     async def policy(self, target: str) -> tuple[Policy, ...]:
         """Read what holds in a group: of `members_add`, `history`, `moderators_write` those that are on."""
-        return policy_names(self._state(await self._naming.resolve(target)).policy)
+        return policy_names(self._state(await self._looked_at(target)).policy)
 
     async def change_policy(self, target: str, **wanted: bool) -> tuple[Policy, ...]:
         """Change what holds in a group: `members_add=`, `history=`, `moderators_write=`; what is not given stays."""
-        conversation = await self._naming.resolve(target)
+        conversation = await self._looked_at(target)
         for name in wanted.keys() - POLICIES.keys():
             raise ClientError("invalid", name)
 
@@ -134,15 +134,15 @@ class Groups:
         self, target: str, *, role: Role = "member", expires: datetime | None = None, uses: int | None = None
     ) -> str:
         """Open an invite link and give it: whoever has it joins. Its part after `#` never reaches the server."""
-        return await self._invites.open(await self._naming.resolve(target), role, expires, uses)
+        return await self._invites.open(await self._looked_at(target), role, expires, uses)
 
     async def invites(self, target: str) -> list[InviteLink]:
         """List the open invite links."""
-        return await self._invites.all(await self._naming.resolve(target))
+        return self._invites.all(await self._looked_at(target))
 
     async def close_invite(self, target: str, link: str) -> None:
         """Close an invite link, by its id or by itself: nobody joins by it any more."""
-        await self._invites.close(await self._naming.resolve(target), link)
+        await self._invites.close(await self._looked_at(target), link)
 
     async def join(self, link: str) -> Room:
         """Enter the group that an invite link leads to. Its name comes from a member's device, once one is there."""
@@ -171,7 +171,7 @@ class Groups:
 
     async def members(self, conversation: ConversationId) -> list[Member]:
         """List who is in a group, by role and then by seniority: from the chain that members have signed."""
-        await membership.learn(self._session, conversation)
+        await self._look(conversation)
         there = {found.person.id: found for found in await self._rooms.members(conversation)}
         with self._session.store.reading() as tx:
             state = membership.state(tx, conversation)
@@ -195,14 +195,18 @@ class Groups:
 
     async def leave(self, conversation: ConversationId) -> None:
         """Leave a group; what is stored of it stays."""
+        with suppress(ClientError):  # whatever there is to see, nobody is kept
+            await self._look(conversation)
         await membership.leave(self._session, conversation)
 
     async def remove(self, conversation: ConversationId, account: AccountId, *, ban: bool = False) -> None:
         """Put a member out; from the next message on they read nothing."""
+        await self._look(conversation)
         await membership.remove(self._session, conversation, account, ban=ban)
 
     async def change_role(self, conversation: ConversationId, account: AccountId, role: Role) -> None:
         """Give a member another role; giving `owner` hands the group over."""
+        await self._look(conversation)
         await membership.role(self._session, conversation, account, role_number(role))
 
     async def change(
@@ -226,6 +230,16 @@ class Groups:
         return await self._naming.find(name, offline=offline)
 
     # Inside -----------------------------------------------------------------------------------------------------------
+
+    async def _looked_at(self, target: str) -> ConversationId:
+        """Find a group, and look who is in it."""
+        conversation = await self._naming.resolve(target)
+        await self._look(conversation)
+        return conversation
+
+    async def _look(self, conversation: ConversationId) -> None:
+        """Learn who is in a group and what they may: what this device last saw may be long ago."""
+        await learning.learn_statements(self._session, conversation, None)
 
     async def _people(self, usernames: Iterable[str]) -> list[AccountId]:
         return [await accounts.account_named(self._session, username) for username in dict.fromkeys(usernames)]

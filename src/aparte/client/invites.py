@@ -39,9 +39,8 @@ class Invites:
         number = role_number(role)
         return await membership.link(self._session, conversation, number, expires=until, uses=uses or 0)
 
-    async def all(self, conversation: ConversationId) -> list[InviteLink]:
-        """List the open links, as the newest membership has them."""
-        await membership.learn(self._session, conversation)
+    def all(self, conversation: ConversationId) -> list[InviteLink]:
+        """List the open links, as the newest membership that is known here has them."""
         with self._session.store.reading() as tx:
             state = membership.state(tx, conversation)
             made = {row.link_id: row for row in invite_links.select_links(tx, conversation)}

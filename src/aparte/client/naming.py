@@ -122,11 +122,16 @@ class Naming:
         await self.describe(conversation, checked(wanted))
 
     async def describe(self, conversation: ConversationId, profile: Profile) -> None:
-        """Say what a group is called, and know it here at once: the entry comes back only with the log."""
+        """Say what a group is called, and know it here at once.
+
+        The log must bring the entry back before this ends: newcomers are given it from here, whatever is done next.
+        """
         await self._private.describe(conversation, profile, SEND_SECONDS)
         with self._session.store.transaction() as tx:
             said = Described(profile.name, profile.topic, profile.description, profile.welcome, profile.rules)
             conversations.update_profile(tx, conversation, said)
+        with suppress(ClientError):  # it is said, whatever becomes of reading it
+            await self._private.caught_up(conversation)
 
 
 async def _comes(is_there: Callable[[], bool]) -> None:

@@ -114,7 +114,7 @@ def _one(tx: Tx, row: ConversationRow, entry: Entry, about: list[Entry], how: Se
         state=state_now,
         code=code,
         reactions=reactions_of(about),
-        is_pinned=_is_pinned(about),
+        is_pinned=message.deleted_at is None and _is_pinned(about),
         reply=answered(tx, row, entry) if message.content is not None else None,
         mentions=mentions_of(message),
         passed_by=how.mark if how else None,

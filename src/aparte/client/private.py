@@ -116,6 +116,7 @@ class Private:
 
     async def restore(self, conversation: ConversationId, message: EntryId, wait: float) -> Sent:
         """Take back a deletion for everyone, with the key that this account has kept. Raises ClientError `gone`."""
+        await self.caught_up(conversation)  # edits come back with the message only if they are here
         target = await self._target(conversation, message)
         me = self._session.profile
         with self._session.store.reading() as tx:
