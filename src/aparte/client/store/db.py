@@ -16,6 +16,9 @@ from aparte.client.errors import ClientError
 
 BUSY_SECONDS = 15
 """How long a transaction waits for those of other processes; each of them lasts milliseconds."""
+STATEMENTS = 1_000
+"""More than there are, migrations included: a full cache gives up the newest statement first, and preparing one again
+takes longer than running it."""
 Row = tuple[Any, ...]
 
 
@@ -56,7 +59,9 @@ class Store:
         """Open, and migrate what is older. `key` is 32 bytes, or a passphrase. Raises ClientError."""
         path.touch(mode=0o600)
         self._is_durable: bool | None = None
-        self._connection = sqlcipher.connect(str(path), isolation_level=None, timeout=BUSY_SECONDS)
+        self._connection = sqlcipher.connect(
+            str(path), isolation_level=None, timeout=BUSY_SECONDS, cached_statements=STATEMENTS
+        )
         try:
             self._unlock(key)
             self._migrate()
