@@ -120,7 +120,8 @@ async def test_a_chain_of_another_device_opens_nothing(trio: Trio) -> None:
     said = {message.text: message.sender_id for message in trio.carol.heard}
     assert said["whose words are these?"] == trio.alice.account
     assert trio.carol.texts().count("whose words are these?") == 1
-    await trio.circle.say(trio.alice, "and on it goes")
+    for text in ("after what carol has not got", "and on it goes"):
+        await trio.circle.say(trio.alice, text)
     await trio.carol.hears("and on it goes")
 
 
@@ -174,10 +175,10 @@ async def test_a_false_key_beside_an_entry_opens_nothing(trio: Trio, how: str) -
 async def test_the_key_of_one_entry_does_not_open_another(trio: Trio) -> None:
     await trio.circle.say(trio.bob, "the first")
     await trio.carol.hears("the first")
-    first = trio.circle.evil.sealed_by(trio.bob.device)[-1]
+    first, known = trio.circle.evil.sealed_by(trio.bob.device)[-1], len(trio.carol.states())
     with trio.circle.evil.doing(Altered(trio.carol, lambda e: sealed(e, key=first.key), of(trio.bob.device))):
         await trio.circle.say(trio.bob, "the second")
-        await trio.carol.comes(lambda: len(trio.carol.states()) == 3)
+        await trio.carol.comes(lambda: len(trio.carol.states()) > known)
     assert trio.carol.texts().count("the first") == 1
     await trio.circle.say(trio.bob, "the third")
     await trio.carol.hears("the third")

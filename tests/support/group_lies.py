@@ -69,6 +69,8 @@ class Tale:
     epoch: int
     roster: bytes
     members: list[MemberVersion]
+    number: int
+    """Of the statement, by where it stands; an old one says another number itself."""
 
 
 async def tale(circle: Circle, ghost: Talker, signed: SignedStatement) -> Tale:
@@ -87,7 +89,8 @@ async def tale(circle: Circle, ghost: Talker, signed: SignedStatement) -> Tale:
     hashes = {account.bytes: known.hash for account, known in lists.items()}
     members = [MemberVersion(account, known.version) for account, known in lists.items()]
     digest = roster(circle.id.bytes, sha256(signed.statement), hashes)
-    return Tale(circle.id, signed, true.epoch + 1, digest, sorted(members, key=lambda one: one.account))
+    members.sort(key=lambda one: one.account)
+    return Tale(circle.id, signed, true.epoch + 1, digest, members, true.statement + 1)
 
 
 class FalseMember(Rule):
@@ -126,7 +129,7 @@ class FalseMember(Rule):
         """As if the statement had begun it."""
         if reader not in self.readers:
             return found
-        return EpochMembers(self.told.epoch, self.told.roster, number_of(self.told.signed), self.told.members)
+        return EpochMembers(self.told.epoch, self.told.roster, self.told.number, self.told.members)
 
     def seal(self, sender: DeviceId, conversation: ConversationId, entry: SealEntry) -> SealEntry:
         """Take nothing that is sealed for anybody else."""
@@ -190,7 +193,7 @@ class OtherChain(Rule):
         """As if the statement had begun it."""
         if reader != self.reader or found.epoch < self.told.epoch:
             return found
-        return EpochMembers(self.told.epoch, self.told.roster, number_of(self.told.signed), self.told.members)
+        return EpochMembers(self.told.epoch, self.told.roster, self.told.number, self.told.members)
 
 
 class Hidden(Rule):
