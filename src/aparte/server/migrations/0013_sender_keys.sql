@@ -294,6 +294,7 @@ AS $$
 DECLARE
   v_group uuid;
   v_all_have bigint;
+  v_gone uuid[];
   v_step bigint;
   v_erased bigint := 0;
 BEGIN
@@ -311,10 +312,20 @@ BEGIN
      WHERE k.conversation_id = v_group AND k.seq <= v_all_have AND k.group_key IS NOT NULL;
     GET DIAGNOSTICS v_step = ROW_COUNT;
     v_erased := v_erased + v_step;
-    DELETE FROM distributions z
-     WHERE z.conversation_id = v_group AND NOT EXISTS (
-       SELECT 1 FROM devices d JOIN members m ON m.conversation_id = v_group AND m.account_id = d.account_id
-          AND m.left_at IS NULL WHERE d.device_id = z.device_id AND d.is_active AND d.is_listed);
+    -- One look for each device that there is anything for, however much it is.
+    v_gone := ARRAY(
+      WITH RECURSIVE waiting (device_id) AS (
+        (SELECT z.device_id FROM distributions z WHERE z.conversation_id = v_group ORDER BY z.device_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT z.device_id FROM distributions z
+                 WHERE z.conversation_id = v_group AND z.device_id > w.device_id ORDER BY z.device_id LIMIT 1)
+          FROM waiting w WHERE w.device_id IS NOT NULL
+      )
+      SELECT w.device_id FROM waiting w
+       WHERE w.device_id IS NOT NULL AND NOT EXISTS (
+         SELECT 1 FROM devices d JOIN members m ON m.conversation_id = v_group AND m.account_id = d.account_id
+            AND m.left_at IS NULL WHERE d.device_id = w.device_id AND d.is_active AND d.is_listed));
+    DELETE FROM distributions z WHERE z.conversation_id = v_group AND z.device_id = ANY (v_gone);
     GET DIAGNOSTICS v_step = ROW_COUNT;
     v_erased := v_erased + v_step;
   END LOOP;
