@@ -18,7 +18,7 @@ from aparte.client.core.locating import NEAR, Search
 from aparte.client.crypto import folding, learning, rosters, unearthing
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.own import now_ms
-from aparte.client.errors import ClientError, NotSignedIn
+from aparte.client.errors import ClientError, NotSignedIn, Unreachable
 from aparte.client.session import Session
 from aparte.client.store import conversations, epochs, notices, passed_on
 from aparte.client.store.db import Tx
@@ -59,26 +59,45 @@ def take(tx: Tx, found: PassedOn, account: AccountId, device: DeviceId) -> None:
 
 
 async def fetch(session: Session, reader: Reader, on_change: Callable[[], None]) -> None:
-    """Take in what waits, in the order in which it came; what the server cannot answer now waits on."""
+    """Take in what waits, in the order in which it came; what the server cannot answer now waits on.
+
+    Raises the trouble of one only after the others had their turn.
+    """
     after = 0
-    learnt: set[ConversationId] = set()
+    trouble: ClientError | None = None
     while True:
         with session.store.reading() as tx:
             offer = passed_on.select_offer(tx, after)
-            standing = _standing(tx, offer, reader) if offer is not None else _Standing.NEVER
         if offer is None:
-            return
-        if standing is _Standing.LATER and offer.conversation not in learnt:
-            learnt.add(offer.conversation)
-            await _learn(session, offer.conversation)
-            continue
+            break
         after = offer.offer
-        if standing is _Standing.LATER:
-            continue
-        if standing is _Standing.NOW and await _taken_in(session, offer, reader):
-            on_change()
-        with session.store.transaction() as tx:
-            passed_on.delete_offer(tx, offer.offer)
+        try:
+            await _looked_at(session, offer, reader, on_change)
+        except ClientError as error:
+            if isinstance(error, NotSignedIn | Unreachable):
+                raise
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+
+
+async def _looked_at(session: Session, offer: OfferRow, reader: Reader, on_change: Callable[[], None]) -> None:
+    """Settle an offer, or leave it for later. Raises ClientError for trouble that passes."""
+    standing = _judged(session, offer, reader)
+    if standing is _Standing.LATER:
+        await _learn(session, offer.conversation)
+        standing = _judged(session, offer, reader)
+    if standing is _Standing.LATER:
+        return
+    if standing is _Standing.NOW and await _taken_in(session, offer, reader):
+        on_change()
+    with session.store.transaction() as tx:
+        passed_on.delete_offer(tx, offer.offer)
+
+
+def _judged(session: Session, offer: OfferRow, reader: Reader) -> _Standing:
+    with session.store.reading() as tx:
+        return _standing(tx, offer, reader)
 
 
 async def _learn(session: Session, conversation: ConversationId) -> None:
