@@ -40,9 +40,9 @@ M = TypeVar("M", bound=Map)
 def encode(record: Map) -> bytes:
     """Write a map: its version, and every field that is not at its default."""
     fields = {
-        field.name: getattr(record, field.name)
-        for field in msgspec.structs.fields(record)
-        if field.name == "v" or getattr(record, field.name) != field.default
+        name: getattr(record, name)
+        for name, default in _fields(type(record))
+        if name == "v" or getattr(record, name) != default
     }
     return msgspec.msgpack.encode(fields)
 
@@ -93,6 +93,12 @@ def _check(value: object, depth: int) -> None:
             raise Malformed("an integer that is not safe")
     elif value is not None and not isinstance(value, bytes):
         raise Malformed("a float or an extension")
+
+
+@cache
+def _fields(record: type[Map]) -> tuple[tuple[str, Any], ...]:
+    """Name the fields of a record with their defaults, in order."""
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(record))
 
 
 @cache

@@ -52,9 +52,9 @@ async def hand_in(session: Session, row: ConversationRow, done: Finished) -> Non
     """Give the server what it has not, or may have no more: before the entry that names the chain."""
     conversation = row.conversation
     with session.store.reading() as tx:
-        chain = own_chains.select_own_chain(tx, conversation)
         waiting = own_chains.count_pending(tx, conversation, now_ms() - KEPT_MS)
-    if chain is None or waiting == 0:
+        chain = own_chains.select_own_chain(tx, conversation) if waiting else None
+    if chain is None:
         return
     tell, sent = _teller(session, "distribution", waiting), 0
     while part := _next_part(session, conversation):

@@ -120,7 +120,10 @@ def select_given(tx: Tx, conversation: ConversationId) -> dict[DeviceId, GivenRo
 def count_pending(tx: Tx, conversation: ConversationId, uploaded_before: int) -> int:
     """Count the envelopes that no entry has committed and that the server was not given since a moment."""
     row = tx.row(
-        "SELECT count(*) FROM chain_devices WHERE conversation_id = ? AND is_committed = 0 AND uploaded_at < ?",
+        """
+        SELECT count(*) FROM chain_devices INDEXED BY chain_devices_due_idx
+         WHERE conversation_id = ? AND is_committed = 0 AND uploaded_at < ?
+        """,
         conversation.bytes,
         uploaded_before,
     )
@@ -131,8 +134,8 @@ def select_pending(tx: Tx, conversation: ConversationId, uploaded_before: int, l
     """Read those envelopes, in the order of their devices."""
     rows = tx.rows(
         f"""
-        SELECT {COLUMNS} FROM chain_devices WHERE conversation_id = ? AND is_committed = 0 AND uploaded_at < ?
-         ORDER BY device_id LIMIT ?
+        SELECT {COLUMNS} FROM chain_devices INDEXED BY chain_devices_due_idx
+         WHERE conversation_id = ? AND is_committed = 0 AND uploaded_at < ? ORDER BY device_id LIMIT ?
         """,  # noqa: S608 - constant
         conversation.bytes,
         uploaded_before,
@@ -153,7 +156,7 @@ def update_committed(tx: Tx, conversation: ConversationId) -> None:
     """An entry has committed what the server was given: the envelopes are of no use any more."""
     tx.run(
         """
-        UPDATE chain_devices SET is_committed = 1, body = x''
+        UPDATE chain_devices INDEXED BY chain_devices_due_idx SET is_committed = 1, body = x''
          WHERE conversation_id = ? AND is_committed = 0 AND uploaded_at > 0
         """,
         conversation.bytes,
