@@ -70,14 +70,19 @@ def test_the_language_is_the_one_liked_best(accept_language: str, language: str)
     assert pages.preferred(accept_language) == language
 
 
-@pytest.mark.parametrize("path", ["/", "/setup"])
+INVITE = "/i/0b9a1f5e-7c1d-4f6a-9a51-2f3a4b5c6d7e"
+
+
+@pytest.mark.parametrize("path", ["/", "/setup", INVITE])
 @pytest.mark.parametrize("language", ["en", "fr"])
 async def test_pages_come_in_both_languages_under_a_strict_policy(url: str, path: str, language: str) -> None:
     response, text = await read(url + path, **{"Accept-Language": language})
     assert f'<html lang="{language}">' in text
     assert response.headers["Content-Language"] == language
-    assert response.headers["Content-Security-Policy"] == pages.PAGE_POLICY
-    assert "unsafe" not in pages.PAGE_POLICY
+    policy = pages.SILENT_POLICY if path == INVITE else pages.PAGE_POLICY
+    assert response.headers["Content-Security-Policy"] == policy
+    assert "unsafe" not in policy
+    assert response.headers["Referrer-Policy"] == "no-referrer"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "<script>" not in text
     assert "style=" not in text
@@ -88,6 +93,42 @@ async def test_both_languages_have_the_same_words(url: str) -> None:
     texts = [(await read(url + "/setup", **{"Accept-Language": language}))[1] for language in ("en", "fr")]
     words = [[part.split('"')[0] for part in text.split('data-word="')[1:]] for text in texts]
     assert words[0] == words[1]
+
+
+async def test_the_page_of_an_invite_link_sends_nothing_and_does_not_tell_whether_it_is_good(url: str) -> None:
+    assert "connect-src 'none'" in pages.SILENT_POLICY
+    known, text = await read(url + INVITE)
+    other, same = await read(url + "/i/" + "0" * 32)
+    assert (known.status, other.status) == (200, 200)
+    assert text == same
+    for wrong in ("/i/", "/i/short", "/i/" + "g" * 32, "/i/" + "0" * 37, INVITE + "/x", "/i/..%2f..%2fsetup"):
+        assert (await read(url + wrong))[0].status == 404
+
+
+async def test_the_invite_page_shows_the_whole_link_in_a_real_browser(url: str) -> None:
+    key = "A-_9" * 10 + "xyz"
+    async with browser.chromium() as chromium:
+        page = await chromium.new_page(locale="fr-FR")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{url}{INVITE}#{key}")
+        assert "#" not in page.url, "the key does not stay in the address bar"
+        assert await page.locator("#command").text_content() == f"aparte join '{url}{INVITE}#{key}'"
+        # What the browser reports is the address it was given; the server's log of the rest has no key to hold.
+        assert {address.partition("#")[0] for address in asked} <= {
+            f"{url}{INVITE}", f"{url}/static/page.css", f"{url}/static/invite.js", f"{url}/favicon.ico",
+        }  # fmt: skip
+        for broken in ("", "#" + key[:-1], "#" + "'" * 43):
+            await page.goto("about:blank")
+            await page.goto(f"{url}{INVITE}{broken}")
+            await page.get_by_role("status").filter(has_text="n’est pas complet").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/setup", INVITE])
+async def test_both_languages_name_the_same_things(url: str, path: str) -> None:
+    texts = [(await read(url + path, **{"Accept-Language": language}))[1] for language in ("en", "fr")]
+    ids = [sorted(part.split('"')[0] for part in text.split(' id="')[1:]) for text in texts]
+    assert ids[0] == ids[1]
 
 
 @pytest.mark.parametrize("host", ["<script>alert(1)</script>", '"onload="x', "a b", "evil.example/path"])
