@@ -150,6 +150,16 @@ def test_terms_of_a_link_are_read_as_they_were_written() -> None:
     assert (link.expires, link.uses) == (1_800_000_000, 25)
 
 
+@pytest.mark.parametrize("action", Action)
+def test_a_statement_cut_off_or_under_another_label_is_refused(action: Action) -> None:
+    data = statement(action).serialize()
+    others = [data[:length] for length in range(STATEMENT_BYTES)] + [data + b"\0"]
+    others += [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in range(17)]
+    for other in others:
+        with pytest.raises(BadStatement):
+            Statement.deserialize(other)
+
+
 @given(st.binary(max_size=200) | st.binary(min_size=STATEMENT_BYTES, max_size=STATEMENT_BYTES))
 def test_any_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(BadStatement):

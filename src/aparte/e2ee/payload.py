@@ -83,9 +83,7 @@ class PassedOn(canonical.Map, frozen=True, kw_only=True):
     """06: entries of a group with their keys, here (`triples`) or in an object that `key` opens."""
 
     conversation: Id
-    triples: (
-        Annotated[bytes, Meta(min_length=grant.TRIPLE_BYTES, max_length=TRIPLES_MAX * grant.TRIPLE_BYTES)] | None
-    ) = None
+    triples: Triples | None = None
     object: Id | None = None
     key: Key | None = None
     sha256: Hash | None = None
