@@ -46,7 +46,7 @@ OWN_CODES: dict[str, str] = {
     "reordered": "The entry says that it follows another one than it does.",
     "not_entitled": "The sender may not do this here.",
     "needs_newer": "This needs a newer Aparté.",
-    "before_device": "The entry is from before this device was linked.",
+    "before_device": "The entry is from a time when this device could not read here.",
     "removed": "The server has a message no more that nobody entitled has deleted.",
     "waiting": "The key of this entry is not here yet.",
     "passed_on": "The entry was passed on by another member, who vouches for it.",

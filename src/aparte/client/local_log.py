@@ -117,11 +117,14 @@ def reset(store: Store, conversation: ConversationId, floor: Position) -> Positi
 def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Position:
     """Keep a conversation of the account; gives its cursor.
 
-    One that is new here is followed from where the account joined, or `from_head` on a device that has just logged in.
+    One that is new here is followed from where the account joined, or `from_head` on a device that has just logged in;
+    a group from the statement on that let it in, so that people are told who has added them.
     """
+    joined = found.membership.joined
     with store.transaction() as tx:
         check_kind(tx, found)
-        conversations.upsert_conversation(tx, found, found.head if from_head else found.membership.joined)
+        start = found.head if from_head else before(joined) if found.kind == "group" else joined
+        conversations.upsert_conversation(tx, found, start)
         mine = profile.select_profile(tx)
         if found.kind == "group" and mine is not None:
             lists.keep_role(tx, found.id, mine.account, is_inside=True)

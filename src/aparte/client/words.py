@@ -241,8 +241,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "needs_newer": ("This needs a newer Aparté.", "Il faut un Aparté plus récent."),
     "before_device": (
-        "This is from before this device was linked.",
-        "Ceci date d'avant la liaison de cet appareil.",
+        "This was said while this device could not read here.",
+        "Ceci a été dit quand cet appareil ne pouvait pas lire ici.",
     ),
     "waiting": (
         "The key of this message is not here yet.",

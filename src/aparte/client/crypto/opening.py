@@ -29,7 +29,7 @@ from aparte.wire.messages import Entry
 from aparte.wire.sealed import Sealed
 
 SILENT = frozenset({"before_device"})
-"""Why an entry is not readable without anything being wrong: this device was not listed yet when it was written."""
+"""Why an entry is not readable without anything being wrong: this device could not read here when it was written."""
 
 
 GENUINE = frozenset({"needs_newer", "not_entitled", "reordered"})
@@ -69,7 +69,7 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
         if content is not None:
             _check_content(tx, arrival, content, computed[1])
     except _Refused as refusal:
-        if refusal.code in GENUINE and computed is not None:
+        if refusal.code in GENUINE | SILENT and computed is not None:
             _count(tx, arrival, computed)
         sealed.insert_sealed(tx, arrival.kept("refused", refusal.code))
         if refusal.code not in SILENT:

@@ -50,7 +50,7 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
     """Keep what the server says of a conversation. One not known before is stored and listened to from `start` on.
 
     What a group is called is not the server's word (`update_profile`). One that the account came back to keeps its
-    log; what was said while it was away is stored, but not listened to.
+    log; what was said while it was away is stored, but not listened to, up to what brought it back.
     """
     tx.run(
         """
@@ -78,7 +78,7 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
         start.id.bytes,
         start.seq,
         found.peer.bytes if found.peer else None,
-        found.membership.joined.seq,
+        found.membership.joined.seq - (found.kind == "group"),
     )
 
 
