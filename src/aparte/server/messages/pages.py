@@ -5,21 +5,15 @@ conversation. The newest page begins at the head's id, so that a silent conversa
 """
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
-
-import msgspec
 
 from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader, Row
-from aparte.wire import kinds
-from aparte.wire.codec import convert
+from aparte.server.messages.rendering import content_of, entry_of
 from aparte.wire.content import MessageContent
-from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, Position, time_of
+from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, time_of
 from aparte.wire.messages import Entry, Message, MessagePage, Version
-from aparte.wire.sealed import Sealed
-
-_BODIES = {number: msgspec.json.Decoder(kind.body) for number, kind in kinds.KINDS.items()}
 
 _PAGE = """
     SELECT m.id, m.seq, m.account_id, m.device_id, m.client_message_id, m.ordinal, m.edit_id, m.edit_count,
@@ -128,16 +122,6 @@ def message_of(conversation: ConversationId, row: Row) -> Message:
     )
 
 
-def content_of(stored: Any) -> MessageContent | None:
-    """Read stored content: JSON bytes on the log's pool, already decoded on the others."""
-    if stored is None:
-        return None
-    if isinstance(stored, bytes):
-        content: MessageContent = _BODIES[kinds.MESSAGE].decode(stored)
-        return content
-    return convert(stored, MessageContent)
-
-
 async def select_content(reader: Reader, conversation: ConversationId, message: EntryId) -> MessageContent | None:
     """What a message says now, whoever asks."""
     row = await reader.fetchrow(
@@ -198,26 +182,3 @@ async def select_entries(reader: Reader, conversation: ConversationId, after: En
         limit,
     )
     return [entry_of(row) for row in rows]
-
-
-def entry_of(row: Row, sealed: Sealed | None = None) -> Entry:
-    """Render an entry for the wire; a restore of a readable message carries what it says now."""
-    kind = row["kind"]
-    body = row["body"]
-    if body is not None:
-        body = _BODIES[kind].decode(body) if kind in _BODIES else msgspec.json.decode(body)
-    if isinstance(body, kinds.Switch) and not body.on and row["restored"] is not None:
-        body = kinds.Switch(on=False, content=content_of(row["restored"]))
-    return Entry(
-        seq=row["seq"],
-        id=row["id"],
-        kind=kind,
-        at=time_of(row["id"]),
-        account=row["account_id"],
-        device=row["device_id"],
-        client_message_id=row["client_message_id"],
-        ordinal=row["ordinal"],
-        target=Position(row["target_seq"], row["target_id"]) if row["target_id"] else None,
-        body=body,
-        sealed=sealed,
-    )

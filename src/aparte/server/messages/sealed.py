@@ -4,16 +4,12 @@ Plans of reading are pinned (`Database.read_log`), and both tables are merged as
 envelopes alone, and none that it has acknowledged.
 """
 
-import hashlib
 from collections.abc import Sequence
 
-from aparte.e2ee.entry import ZERO_HASH, entry_hash
-from aparte.e2ee.entry import Head as SealedHead
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.server.messages.envelopes import envelope_of, own_of
 from aparte.server.messages.model import Acknowledged
-from aparte.server.messages.pages import entry_of
-from aparte.wire import kinds
+from aparte.server.messages.rendering import digest_of, entry_of
 from aparte.wire.ids import ConversationId, DeviceId, EntryId
 from aparte.wire.messages import Entry
 from aparte.wire.sealed import Envelope, Sealed
@@ -94,30 +90,6 @@ def envelope_in(row: Row, device: DeviceId) -> Envelope | None:
     if row["type"] is not None:
         return envelope_of(device, row["type"], row["distribution"])
     return own_of(row["envelopes"], device) if row["envelopes"] else None
-
-
-def digest_of(row: Row) -> bytes:
-    """SHA-256 of what was sealed: kept once it is erased."""
-    content: bytes | None = row["sealed"]
-    digest: bytes = row["sealed_hash"] if content is None else hashlib.sha256(content).digest()
-    return digest
-
-
-def hash_of(conversation: ConversationId, row: Row) -> bytes:
-    """Name a stored message as its readers do: its head is rebuilt from its row."""
-    head = SealedHead(
-        kinds.MESSAGE,
-        conversation.bytes,
-        row["account_id"].bytes,
-        row["device_id"].bytes,
-        row["epoch"],
-        row["roster"],
-        row["counter"],
-        row["client_message_id"].bytes,
-        row["prev"],
-        row["target"] or ZERO_HASH,
-    )
-    return entry_hash(head, digest_of(row))
 
 
 async def delete_acknowledged(tx: Tx, marks: Sequence[Acknowledged]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.server.messages.envelopes import pack
 from aparte.server.messages.model import Outgoing, Repeat, Target, Verdict
-from aparte.server.messages.sealed import hash_of
+from aparte.server.messages.rendering import hash_of
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
 from aparte.wire.kinds import MESSAGE
 

@@ -8,6 +8,36 @@ from aparte.server.receipts.model import ROWS_UP_TO, ROWS_UP_TO_SEALED, Delivere
 from aparte.wire.conversations import Receipt
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
+_DELIVERED = """
+    WITH marks AS (
+      SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count,
+             c.is_sealed, c.is_group, s.before
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
+             AS u (conversation_id, account_id, device_id, seq)
+        JOIN LATERAL (SELECT 1 FROM members x WHERE x.conversation_id = u.conversation_id
+                         AND x.account_id = u.account_id AND x.left_at IS NULL LIMIT 1) m ON true
+        JOIN LATERAL (SELECT x.member_count, x.encryption_mode = 'e2ee' AS is_sealed,
+                             x.kind NOT IN ('direct', 'self') AS is_group
+                        FROM conversations x WHERE x.conversation_id = u.conversation_id
+                         AND x.member_count <= CASE x.encryption_mode WHEN 'e2ee' THEN $6::integer ELSE $5 END
+                       LIMIT 1) c ON true
+        JOIN LATERAL (SELECT x.last_seq FROM heads x WHERE x.conversation_id = u.conversation_id LIMIT 1) h ON true
+        JOIN LATERAL (SELECT coalesce(max(x.up_to_seq), 0) AS before
+                        FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)
+                        JOIN receipts x ON x.conversation_id = u.conversation_id AND x.kind = k.kind
+                         AND x.device_id = u.device_id) s ON true
+    ), written AS (
+      INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
+      SELECT k.conversation_id, 'delivered', k.device_id, k.seq FROM marks k
+       WHERE NOT EXISTS (SELECT 1 FROM receipts r WHERE r.conversation_id = k.conversation_id
+                            AND r.kind = 'delivered' AND r.device_id = k.device_id AND r.up_to_seq >= k.seq)
+      ON CONFLICT DO NOTHING
+      RETURNING conversation_id, device_id
+    )
+    SELECT k.conversation_id, k.account_id, k.device_id, k.seq, k.member_count, k.is_sealed, k.is_group, k.before
+      FROM marks k JOIN written USING (conversation_id, device_id)
+"""
+
 
 async def select_stored(reader: Reader, conversation: ConversationId, device: DeviceId) -> int:
     """Up to where a device has said that everything is stored or read."""
@@ -46,35 +76,7 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
     Conversations of too many members keep no rows (`model.keeps_rows`). Returns what is new.
     """
     rows = await tx.fetch(
-        """
-        WITH marks AS (
-          SELECT u.conversation_id, u.account_id, u.device_id, least(u.seq, h.last_seq) AS seq, c.member_count,
-                 c.is_sealed, c.is_group, s.before
-            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
-                 AS u (conversation_id, account_id, device_id, seq)
-            JOIN LATERAL (SELECT 1 FROM members x WHERE x.conversation_id = u.conversation_id
-                             AND x.account_id = u.account_id AND x.left_at IS NULL LIMIT 1) m ON true
-            JOIN LATERAL (SELECT x.member_count, x.encryption_mode = 'e2ee' AS is_sealed,
-                                 x.kind NOT IN ('direct', 'self') AS is_group
-                            FROM conversations x WHERE x.conversation_id = u.conversation_id
-                             AND x.member_count <= CASE x.encryption_mode WHEN 'e2ee' THEN $6::integer ELSE $5 END
-                           LIMIT 1) c ON true
-            JOIN LATERAL (SELECT x.last_seq FROM heads x WHERE x.conversation_id = u.conversation_id LIMIT 1) h ON true
-            JOIN LATERAL (SELECT coalesce(max(x.up_to_seq), 0) AS before
-                            FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)
-                            JOIN receipts x ON x.conversation_id = u.conversation_id AND x.kind = k.kind
-                             AND x.device_id = u.device_id) s ON true
-        ), written AS (
-          INSERT INTO receipts (conversation_id, kind, device_id, up_to_seq)
-          SELECT k.conversation_id, 'delivered', k.device_id, k.seq FROM marks k
-           WHERE NOT EXISTS (SELECT 1 FROM receipts r WHERE r.conversation_id = k.conversation_id
-                                AND r.kind = 'delivered' AND r.device_id = k.device_id AND r.up_to_seq >= k.seq)
-          ON CONFLICT DO NOTHING
-          RETURNING conversation_id, device_id
-        )
-        SELECT k.conversation_id, k.account_id, k.device_id, k.seq, k.member_count, k.is_sealed, k.is_group, k.before
-          FROM marks k JOIN written USING (conversation_id, device_id)
-        """,
+        _DELIVERED,
         [m.conversation for m in marks],
         [m.caller.account for m in marks],
         [m.caller.device for m in marks],
