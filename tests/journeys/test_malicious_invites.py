@@ -34,47 +34,37 @@ DISGUISES: dict[str, Callable[[Conversation], Conversation]] = {
 }
 
 
-@pytest.mark.parametrize("disguise", DISGUISES)
-async def test_nothing_is_said_in_a_disguise(circle: Circle, people: Company, disguise: str) -> None:
-    """Carol's device has never seen the group as it is: nor does it say a word in what it is shown."""
+async def test_nothing_is_said_in_a_disguise(circle: Circle, people: Company) -> None:
+    """A device that has never seen the group as it is neither says a word in what it is shown nor believes it."""
     alice, carol = circle.members[0], await people.newcomer("carol")
-    with circle.evil.doing(Disguised([carol], circle.id, DISGUISES[disguise])):
-        await alice.client.groups.add_members(circle.target, [carol.username])
-        for target in (circle.target, "#x"):
-            with pytest.raises(ClientError) as refused:
-                await carol.client.send(target, "for friends alone", deadline=20)
-            assert refused.value.code != "mode_mismatch", "it had been said"
+    for disguise in DISGUISES.values():
+        with circle.evil.doing(Disguised([carol], circle.id, disguise)):
+            if carol.account.bytes not in roles(alice, circle.id):
+                await alice.client.groups.add_members(circle.target, [carol.username])
+            for target in (circle.target, "#x"):
+                with pytest.raises(ClientError) as refused:
+                    await carol.client.send(target, "for friends alone", deadline=20)
+                assert refused.value.code != "mode_mismatch", "it had been said"
     assert not circle.evil.sealed_by(carol.device)
-    assert carol.device not in {device for device, _ in circle.evil.readable}
+    assert not circle.evil.readable
     await carol.leave()
     await carol.come_back()
     await circle.say(alice, "and on it goes")
     await carol.hears("and on it goes")
 
 
-@pytest.mark.parametrize("disguise", DISGUISES)
-async def test_who_knows_the_group_says_nothing_readable_in_it(circle: Circle, disguise: str) -> None:
+async def test_who_knows_the_group_says_nothing_readable_in_it(circle: Circle) -> None:
     alice, bob = circle.members
-    with circle.evil.doing(Disguised(circle.members, circle.id, DISGUISES[disguise])):
-        await alice.leave()
-        await alice.come_back()
-        with suppress(ClientError):
-            await circle.say(alice, "for friends alone", deadline=20)
-        await alice.comes(lambda: bool(circle.evil.rules[0].done))
+    for disguise in (*DISGUISES.values(), lambda found: change(found, name="the bank", topic="pay here")):
+        with circle.evil.doing(Disguised(circle.members, circle.id, disguise)):
+            with pytest.raises(ClientError, match=r"unexpected_answer|unsupported_target"):
+                await alice.client.history(circle.target)
+            with suppress(ClientError):
+                await circle.say(alice, "for friends alone", deadline=20)
     assert not circle.evil.readable
     await circle.say(alice, "and on it goes")
     await bob.hears("and on it goes")
-
-
-async def test_a_false_name_is_not_shown(circle: Circle) -> None:
-    alice, bob = circle.members
-    lie = Disguised(circle.members, circle.id, lambda found: change(found, name="the bank", topic="pay here"))
-    with circle.evil.doing(lie):
-        await circle.evil.disconnect()
-        await circle.say(alice, "what is it called?")
-        await bob.hears("what is it called?")
-        names = {message.conversation for message in await bob.client.history(circle.target)}
-    assert names == {"+friends"}
+    assert {message.conversation for message in await bob.client.history(circle.target)} == {"+friends"}
 
 
 # Where an invite leads ------------------------------------------------------------------------------------------------
