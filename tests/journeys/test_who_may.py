@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support import keys
+from tests.support import groups, keys
 from tests.support.people import Device, Problem, World
-from tests.support.sealing import over_the_wire
+from tests.support.sealing import caller_of, over_the_wire
 
 CONVERSATION = "/conversations/{conversation}"
 OBJECT = CONVERSATION + "/objects/0b1ec700-0000-4000-8000-000000000000"
@@ -24,7 +24,8 @@ OWN = "own"
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and the role in the room that it takes: `member`, `moderator`, `admin`; `anyone` for joining."""
+    """A request, and the role in the room that it takes: `member`, `moderator`, `admin`; `anyone` for joining; `group`
+    for what rooms do not have."""
 
     method: str
     path: str
@@ -49,6 +50,11 @@ SEALED = {
 }
 """A sealed entry for another epoch: who may write hears so, and nobody else hears anything."""
 
+UNSIGNED = {"statement": base64.b64encode(bytes(165)).decode(), "signature": base64.b64encode(bytes(64)).decode()}
+"""A statement that says nothing: a group refuses it, and nobody else hears why."""
+DISTRIBUTED = {"chain": 1, "epoch": 999, "envelopes": [{"device": str(uuid4()), "type": 2, "body": "AAAA"}]}
+"""A part of a distribution in another epoch."""
+
 CASES = [
     Case("GET", CONVERSATION, "member", writes=False),
     Case("PATCH", CONVERSATION, "admin", {"topic": "new"}),
@@ -71,6 +77,14 @@ CASES = [
     Case("GET", MESSAGE + "/receipts", "member", writes=False),
     Case("PUT", OBJECT, "sealing", {"data": "AA=="}),
     Case("GET", OBJECT, "fetching", writes=False),
+]
+CASES += [
+    Case("POST", CONVERSATION + "/statements", "group", {"statements": [UNSIGNED]}),
+    Case("GET", CONVERSATION + "/statements", "group", writes=False),
+    Case("GET", CONVERSATION + "/epoch", "group", writes=False),
+    Case("GET", CONVERSATION + "/bans", "group", writes=False),
+    Case("DELETE", CONVERSATION + "/bans/{account}", "group"),
+    Case("POST", CONVERSATION + "/distributions", "sealing", DISTRIBUTED),
 ]
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 PEOPLE = ["outsider", "ex-member", "removed", "guest", "member", "moderator", "admin", "platform admin"]
@@ -119,8 +133,8 @@ def expected(case: Case, who: str) -> str:
         return "forbidden" if who == "guest" else "done"
     if not is_member:
         return "not_member"
-    if case.takes == "sealing":
-        return "forbidden" if who == "guest" else "mode_mismatch"
+    if case.takes in {"group", "sealing"}:
+        return "forbidden" if (who, case.takes) == ("guest", "sealing") else "mode_mismatch"
     if case.takes == "fetching":
         return "not_found"
     if case.takes == "author" or (who == "guest" and case.writes):
@@ -182,6 +196,12 @@ IN_DIRECT = {
     ("GET", MESSAGE + "/receipts"): "done",
     ("PUT", OBJECT): "done",
     ("GET", OBJECT): "done",
+    ("POST", CONVERSATION + "/statements"): "mode_mismatch",
+    ("GET", CONVERSATION + "/statements"): "mode_mismatch",
+    ("GET", CONVERSATION + "/epoch"): "mode_mismatch",
+    ("GET", CONVERSATION + "/bans"): "mode_mismatch",
+    ("DELETE", CONVERSATION + "/bans/{account}"): "mode_mismatch",
+    ("POST", CONVERSATION + "/distributions"): "mode_mismatch",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
 
@@ -203,6 +223,51 @@ async def test_a_direct_conversation_is_for_its_two(world: World, server_admin: 
     assert set(outcomes.values()) == {"not_member"}
     with pytest.raises(Problem, match="bad_conversation_id"):
         await eve.post("/conversations/direct", {"id": here, "account": bob.account})
+
+
+IN_GROUP = {
+    **IN_DIRECT,
+    ("PATCH", CONVERSATION): "mode_mismatch",
+    ("POST", CONVERSATION + "/join"): "mode_mismatch",
+    ("POST", CONVERSATION + "/leave"): "mode_mismatch",
+    ("PATCH", CONVERSATION + "/members/{account}"): "mode_mismatch",
+    ("DELETE", CONVERSATION + "/members/{account}"): "mode_mismatch",
+    ("POST", CONVERSATION + "/statements"): "bad_statement",
+    ("GET", CONVERSATION + "/statements"): "done",
+    ("GET", CONVERSATION + "/epoch"): "done",
+    ("GET", CONVERSATION + "/bans"): "forbidden",
+    ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
+    ("POST", CONVERSATION + "/distributions"): "stale_epoch",
+}
+"""What an ordinary member of a group gets: whatever changes it is a statement or a sealed entry."""
+BY_MODERATORS = {("GET", CONVERSATION + "/bans"): "done", ("DELETE", CONVERSATION + "/bans/{account}"): "done"}
+
+
+@pytest.mark.parametrize("who", ["outsider", "platform admin", "ex-member", "removed", "member", "moderator", "owner"])
+async def test_a_group_is_for_those_whom_its_statements_name(world: World, server_admin: Any, who: str) -> None:
+    alice, bob, eve = [await world.register(name) for name in ("alice", "bob", "eve")]
+    made = await groups.over_the_wire(alice, bob)
+    owner, other = caller_of(alice), caller_of(bob)
+    entries = await alice.get(f"/conversations/{made.id}/entries")
+    scene = Scene(str(made.id), entries["entries"][0]["id"], alice, bob)
+    if who in {"outsider", "platform admin"}:
+        scene.asker = eve
+    if who == "platform admin":
+        await server_admin.execute("UPDATE accounts SET role = 'admin' WHERE account_id = $1", eve.account)
+    if who == "ex-member":
+        await groups.say_over_the_wire(made, bob, made.leave(other))
+    if who == "removed":
+        await groups.say_over_the_wire(made, alice, made.remove(owner, other))
+    if who == "moderator":
+        await groups.say_over_the_wire(made, alice, made.give_role(owner, other, 2))
+    if who == "owner":
+        await groups.say_over_the_wire(made, alice, made.give_role(owner, other, 4))
+    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in CASES}
+    if who in {"member", "moderator", "owner"}:
+        assert outcomes == IN_GROUP | (BY_MODERATORS if who != "member" else {})
+        return
+    assert outcomes.pop(("POST", CONVERSATION + "/join")) == "not_found"
+    assert set(outcomes.values()) == {"not_member"}
 
 
 async def outcome_of(case: Case, scene: Scene) -> str:

@@ -55,22 +55,33 @@ async def submit(
     The same statements again are answered as they were, to who is out meanwhile too. Refuses with `not_member`,
     `mode_mismatch`, `bad_statement`, `stale_membership`, `peer_is_there`, `too_many`, and as `create_group` does.
     """
-    said = fold.read(new.statements)
-    fold.check_actor(said, caller.account)
-    fold.check_ban(said, is_ban=new.ban)
-    token_hash = fold.token_hash(new.token) if new.token is not None else None
-    submission = Submission(conversation, caller, said, token_hash, new.ban)
     async with db.read() as reader:
         standing = await store.select_standing(reader, conversation, caller.account)
         if standing is None:
-            repeat = await admitting.repeat_of(reader, submission)
-            if repeat is None:
-                raise Refusal("not_member")
-            return repeat
+            return await _repeat_of_former(reader, caller, conversation, new)
     rules.check_group(standing)
+    said = fold.read(new.statements)
+    fold.check_actor(said, caller.account)
+    fold.check_ban(said, is_ban=new.ban)
     if any(one.statement.action is not Action.LEAVE for one in said):
         rules.check_platform(caller.role)
-    return await gathering.submit(submission)
+    token_hash = fold.token_hash(new.token) if new.token is not None else None
+    return await gathering.submit(Submission(conversation, caller, said, token_hash, new.ban))
+
+
+async def _repeat_of_former(
+    reader: Reader, caller: Caller, conversation: ConversationId, new: NewStatements
+) -> Admitted:
+    """Somebody who is out may only hear again what they were told when they left. Refuses with `not_member`."""
+    try:
+        said = fold.read(new.statements)
+        fold.check_actor(said, caller.account)
+    except Refusal:
+        raise Refusal("not_member") from None
+    repeat = await admitting.repeat_of(reader, Submission(conversation, caller, said))
+    if repeat is None:
+        raise Refusal("not_member")
+    return repeat
 
 
 async def statements(db: Database, caller: Caller, conversation: ConversationId, after: int) -> StatementPage:
