@@ -31,16 +31,19 @@ async def test_the_examples_run(
     names: dict[str, Any] = {"SERVER": server.url}
     assert len(EXAMPLES) >= 6
     for example in EXAMPLES:
-        own = re.sub(r'(Credentials\("|#lounge", "|safety_number\("|verify\(")(alice|bob)"', rf'\1\2-{tag}"', example)
-        own = re.sub(r'"@(alice|bob)"', rf'"@\1-{tag}"', own)
+        own = re.sub(r'(?<!Place\()(?<!open\()"(@?)(alice|bob|carol)"', rf'"\1\2-{tag}"', example)
         own = own.replace("lounge", f"lounge-{tag}").replace("@example.org", f"-{tag}@example.org")
         async with asyncio.timeout(60):
             await run(own, names)
     out = capsys.readouterr().out
     assert "bonsoir" in out
     assert f"@alice-{tag} alice-{tag} only we two" in out
-    assert f"only we two {{'🎭': ('bob-{tag}',)}}" in out
-    assert "gladly {}" in out
+    assert f"only we two {{'🎭': ('bob-{tag}',)}} None () True" in out
+    assert re.search(rf"gladly {{}} Quoted\(.*sender='alice-{tag}', text='only we two'\) \('alice-{tag}',\) False", out)
+    assert "group True" in out
+    assert f"+Book club alice-{tag}: who brings what?" in out
+    assert f"+Book club carol-{tag} joined by an invite link" in out
+    assert re.search(rf"carol-{tag} member .* False", out)
     assert "no_such_room Aucun salon ne porte ce nom" in out
     async with asyncio.timeout(60):
         await an_echo_answers(names, tag)
