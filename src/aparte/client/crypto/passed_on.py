@@ -104,7 +104,7 @@ async def _learn(session: Session, conversation: ConversationId) -> None:
     """Learn who is in a group where nothing was said yet since one came."""
     with session.store.reading() as tx:
         row = conversations.select_conversation(tx, conversation)
-    if row is None or row.kind != GROUP or row.role is None:
+    if row is None:
         return
     try:
         await learning.learn(session, conversation)
@@ -134,13 +134,15 @@ async def _taken_in(session: Session, offer: OfferRow, reader: Reader) -> bool:
 def _standing(tx: Tx, offer: OfferRow, reader: Reader) -> _Standing:
     """Judge an offer: it must be from a device of a present member, for a group that we are in."""
     row, membership = conversations.select_conversation(tx, offer.conversation), folding.state(tx, offer.conversation)
+    if row is not None and (row.kind != GROUP or row.role is None):
+        return _Standing.NEVER
     if row is None or membership is None or reader.account.bytes not in membership.members:
         return _Standing.LATER if now_ms() - offer.at < KEPT_MS else _Standing.NEVER
     newest = epochs.select_newest_head(tx, offer.conversation)
     epoch = rosters.known(tx, offer.conversation, newest.epoch) if newest is not None else None
     is_listed = epoch is None or epoch.find(offer.account, offer.device) is not None
-    is_inside = row.kind == GROUP and row.role is not None and offer.account.bytes in membership.members
-    return _Standing.NOW if is_inside and is_listed else _Standing.NEVER
+    is_member = is_listed and offer.account.bytes in membership.members
+    return _Standing.NOW if is_member else _Standing.NEVER
 
 
 async def _unpacked(session: Session, offer: OfferRow) -> tuple[Triple, ...]:
