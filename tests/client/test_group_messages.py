@@ -214,6 +214,7 @@ async def test_a_device_that_has_lost_a_chain_asks_and_is_given_it_with_the_next
     await ann.send(str(group), "two")
     assert [message.kind for message in await shown(bob, group)] == ["message", "waiting"]
     await shown(ann, group)
+    await exchanged(ann, bob)
     await exchanged(bob, ann)
     await acknowledged(server_admin, bob)
     assert given_by(ann, group)[bob.device_id].is_due
@@ -230,6 +231,22 @@ async def acknowledged(server_admin: Admin, who: Client) -> None:
         return bool(left == 0)
 
     await until(is_gone)
+
+
+async def test_what_is_asked_before_ones_own_entry_is_back_is_answered_when_it_is(newcomer: Newcomer) -> None:
+    """Who only sends has not fetched the log: the question comes before the entry that it is about."""
+    ann, bob = await newcomer("ann"), await newcomer("bob")
+    group = await group_of(ann, bob)
+    await ann.send(str(group), "one")
+    assert await texts(bob, group) == ["one"]
+    forget_chains(bob, group)
+    await ann.send(str(group), "two")
+    assert [message.kind for message in await shown(bob, group)] == ["message", "waiting"]
+    await exchanged(bob, ann)
+    assert [message.kind for message in await shown(bob, group)] == ["message", "waiting"]
+    await shown(ann, group)
+    await exchanged(ann, bob)
+    assert await texts(bob, group) == ["one", "two"]
 
 
 async def exchanged(asking: Client, asked: Client) -> None:
@@ -262,6 +279,7 @@ async def test_a_device_whose_bundle_is_of_no_use_blocks_nobody_and_catches_up(
     assert [message.kind for message in await shown(carol, group)] == ["waiting"]
     monkeypatch.setattr(api, "bundles", real)
     await shown(ann, group)
+    await exchanged(ann, carol)
     await exchanged(carol, ann)
     await acknowledged(server_admin, carol)
     await ann.send(str(group), "two")

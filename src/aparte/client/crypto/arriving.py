@@ -15,7 +15,7 @@ from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Changed
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import conversations, epochs, sealed, statements
+from aparte.client.store import conversations, epochs, key_questions, sealed, statements
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.wire.groups import SignedStatement
@@ -54,10 +54,11 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
 
 
 def must_ask(session: Session) -> bool:
-    """Tell whether the mailbox has something to do: keys to ask for, lists to show, something to pass on."""
+    """Tell whether the mailbox has something to do: keys to ask for or to give, lists to show, something to pass on."""
     with session.store.reading() as tx:
         is_waiting = bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1))
-        return is_waiting or disagreeing.is_due(tx) or passing.is_due(tx)
+        is_asked = key_questions.has_answerable(tx)
+        return is_waiting or is_asked or disagreeing.is_due(tx) or passing.is_due(tx)
 
 
 def _has_new(tx: Tx, row: ConversationRow, new: Sequence[Entry]) -> bool:

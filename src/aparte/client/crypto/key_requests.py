@@ -6,6 +6,7 @@ device never gets history from other people.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aparte.client.crypto import keyring, own, pairwise, pins, rosters, sender_keys
@@ -13,7 +14,7 @@ from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.bundles import begin_sessions
 from aparte.client.crypto.own import now_ms
 from aparte.client.session import Session
-from aparte.client.store import conversations, entries, payloads, sealed, sessions
+from aparte.client.store import conversations, entries, key_questions, payloads, sealed, sessions
 from aparte.client.store.db import Tx
 from aparte.client.store.payloads import PayloadRow
 from aparte.client.store.sealed import SealedRow
@@ -57,11 +58,17 @@ def put(tx: Tx, account: AccountId, listed: ListedDevice, what: Payload) -> None
 
 
 def answer(tx: Tx, reader: Reader, account: AccountId, listed: ListedDevice, hashes: Iterable[bytes]) -> None:
-    """Answer a listed device with the keys that it may have; in a group, the next entry brings it our chain again."""
+    """Answer a listed device with the keys that it may have; in a group, the next entry brings it our chain again.
+
+    What is asked of an entry that is not here yet is kept until it is. Raises NoSession.
+    """
     device = pairwise.device_of(listed)
     left = ANSWERS_AN_HOUR - payloads.select_answers(tx, device, now_ms() - HOUR_MS)
     pairs: list[tuple[bytes, bytes]] = []
     for digest in dict.fromkeys(hashes):
+        if not sealed.select_everywhere(tx, digest):
+            key_questions.insert_question(tx, account, device, digest, now_ms())
+            continue
         found = _key_for(tx, reader, account, device, digest) if len(pairs) < left else None
         if found is not None and payloads.upsert_answered(tx, digest, device, ANSWERS_EACH, now_ms()):
             pairs.append((found[0], digest))
@@ -69,6 +76,20 @@ def answer(tx: Tx, reader: Reader, account: AccountId, listed: ListedDevice, has
                 sender_keys.mark_lacking(tx, found[1].conversation, (account, device), found[1].counter)
     if pairs:
         put(tx, account, listed, Keys(tuple(pairs)))
+
+
+def answer_kept(session: Session, reader: Reader) -> None:
+    """Answer what was asked of entries that have come meanwhile."""
+    with session.store.reading() as tx:
+        if not key_questions.has_answerable(tx):
+            return
+    with session.store.transaction(durable=True) as tx:
+        for (account, device), hashes in key_questions.take_answerable(tx).items():
+            pin = pins.pinned(tx, account)
+            listed = pin.list.find(device.bytes) if pin else None
+            if listed is not None:
+                with suppress(NoSession):
+                    answer(tx, reader, account, listed, hashes)
 
 
 def _key_for(

@@ -85,6 +85,7 @@ class Mailbox:
         if reader.own is None or reader.own.number is None:
             return
         await self._take_in(me)
+        key_requests.answer_kept(self._session, reader)
         await key_requests.ask(self._session, reader)
         await disagreeing.answer(self._session, reader)
         await send_out(self._session)

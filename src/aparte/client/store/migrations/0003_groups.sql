@@ -145,3 +145,13 @@ CREATE TABLE passed_offers (
   sha256 BLOB,
   at INTEGER NOT NULL
 ) STRICT;
+
+-- Who has asked for the key of an entry that is not in the store yet: our own ones come back with the log.
+CREATE TABLE key_questions (
+  hash BLOB NOT NULL CHECK (length(hash) = 32),
+  device_id BLOB NOT NULL,
+  account_id BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (hash, device_id)
+) STRICT;
+CREATE INDEX key_questions_device_idx ON key_questions (device_id);
