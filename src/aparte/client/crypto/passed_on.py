@@ -134,9 +134,10 @@ async def _taken_in(session: Session, offer: OfferRow, reader: Reader) -> bool:
 def _standing(tx: Tx, offer: OfferRow, reader: Reader) -> _Standing:
     """Judge an offer: it must be from a device of a present member, for a group that we are in."""
     row, membership = conversations.select_conversation(tx, offer.conversation), folding.state(tx, offer.conversation)
-    if row is not None and (row.kind != GROUP or row.role is None):
+    if row is not None and row.kind != GROUP:
         return _Standing.NEVER
-    if row is None or membership is None or reader.account.bytes not in membership.members:
+    is_in = membership is not None and reader.account.bytes in membership.members
+    if row is None or row.role is None or membership is None or not is_in:
         return _Standing.LATER if now_ms() - offer.at < KEPT_MS else _Standing.NEVER
     newest = epochs.select_newest_head(tx, offer.conversation)
     epoch = rosters.known(tx, offer.conversation, newest.epoch) if newest is not None else None
