@@ -61,6 +61,7 @@ def event_row(event: Event) -> dict[str, Any]:
     """Show what happened as JSON: what of it there is."""
     row: dict[str, Any] = {"action": event.deed, "subjects": list(event.subjects), "role": event.role}
     row |= {"policy": list(event.policy) if event.deed in {"created", "policy"} else None, "text": event.text}
+    row |= {"owner": event.heir}
     return {name: value for name, value in row.items() if value or name == "action" or value == []}
 
 
@@ -87,7 +88,7 @@ def said(message: Message) -> str:
 
 
 def marks(message: Message) -> str:
-    """Give what is shown behind a message: whom else it mentions, reactions, whether it is pinned, who vouches for it."""
+    """Give what is shown behind a message: whom else it mentions, reactions, whether it is pinned, who passed it on."""
     others = [name for name in message.mentions if f"@{name}" not in (message.text or "")]
     shown = f" ({', '.join(f'@{visible(name)}' for name in others)})" if others else ""
     shown += "".join(f" {visible(emoji)}×{len(names)}" for emoji, names in message.reactions.items())

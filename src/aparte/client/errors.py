@@ -61,6 +61,7 @@ OWN_CODES: dict[str, str] = {
     # notices
     "device_added": "A device was added to an account's list.",
     "device_removed": "A device was taken off an account's list.",
+    "out_of_group": "The account is no longer in this group.",
     "key_reset": "An account began anew with another key.",
 }
 

@@ -190,7 +190,7 @@ class Gateway:
             case Reset(conversation, floor):
                 return sync.stored(conversation, local_log.reset(store, conversation, floor))
             case Leave(conversation):
-                local_log.leave(store, conversation)
+                local_log.leave(store, conversation, is_news=True)
             case PutStates(items, rev):
                 local_log.keep_states(store, items, rev)
             case PutMarker(marker):
@@ -222,7 +222,7 @@ class Gateway:
         except ClientError as error:
             if error.code not in NOT_OURS:
                 raise
-            local_log.leave(self._session.store, step.conversation)
+            local_log.leave(self._session.store, step.conversation, is_news=True)
             return sync.forget(step.conversation)
         cursor = local_log.keep(self._session.store, found)
         if found.kind == "group":

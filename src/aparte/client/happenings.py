@@ -29,6 +29,7 @@ SENTENCES: dict[Deed, tuple[str, str]] = {
     "settings": ("{actor} changed how long messages stay", "{actor} a changé la durée des messages"),
 }
 NO_TOPIC = ("{actor} removed the topic", "{actor} a supprimé le sujet")
+HEIR = ("; {heir} owns the group from here on", " ; {heir} en est désormais propriétaire")
 AND_OTHERS = ("{names} and {count} others", "{names} et {count} autres")
 AND = (" and ", " et ")
 
@@ -63,13 +64,14 @@ def tell(message: Message, tongue: Tongue = "en") -> str:
         return ""
     place = 0 if tongue == "en" else 1
     sentence = (NO_TOPIC if event.deed == "topic" and not event.text else SENTENCES[event.deed])[place]
-    return sentence.format(
+    said = sentence.format(
         actor=message.sender,
         subjects=listed(event.subjects, tongue),
         role=ROLES[event.role][place] if event.role else "",
         policy=policy_in_words(event.policy, tongue),
         text=event.text,
     )
+    return said + (HEIR[place].format(heir=event.heir) if event.heir else "")
 
 
 def listed(names: Sequence[str], tongue: Tongue) -> str:

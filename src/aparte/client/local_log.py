@@ -141,9 +141,12 @@ def check_kind(tx: Tx, found: Conversation) -> None:
         raise ClientError(code, "a conversation is not what it is said to be")
 
 
-def leave(store: Store, conversation: ConversationId) -> None:
-    """Remember that the account is out of a conversation; its log stays."""
+def leave(store: Store, conversation: ConversationId, *, is_news: bool = False) -> None:
+    """Remember that the account is out of a conversation; its log stays. `is_news`: nobody here has wished it."""
     with store.transaction() as tx:
+        row = conversations.select_conversation(tx, conversation)
+        if is_news and row is not None and row.kind == "group" and row.role is not None:
+            notices.insert_notice(tx, Notice("out_of_group", own.now_ms(), conversation=conversation))
         conversations.update_role(tx, conversation, None)
 
 

@@ -35,6 +35,8 @@ class Event:
     text: str | None = None
     """Its new name or topic."""
     ttl: tuple[str, int] | None = None
+    heir: str | None = None
+    """Who owns the group from here on, because the owner went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
     """Put names to something that happened."""
     entry = item.entry
     subjects = tuple(names.get(account, str(account)) for account in item.subjects)
+    heir = names.get(item.heir, str(item.heir)) if item.heir else None
     return Message(
         conversation=title,
         conversation_id=row.conversation,
@@ -230,7 +233,7 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
         kind=kinds.name_of(entry.kind),
         text=None,
         at=entry.at,
-        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl),
+        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl, heir),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from aparte.client.core import events
@@ -10,7 +10,7 @@ from aparte.client.core.bodies import body_of
 from aparte.client.core.events import TOLD, Happened
 from aparte.client.core.opened import Described, Pinned
 from aparte.client.core.view import changed, lasting, message_of, reactions_of
-from aparte.client.crypto.folding import number_of
+from aparte.client.crypto.folding import number_of, state_at
 from aparte.client.store import entries, sealed, state, statements
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
@@ -70,7 +70,8 @@ def event_of(tx: Tx, row: ConversationRow, entry: Entry) -> Happened | None:
     """Tell what an entry did, as far as it was taken; None if that is nothing to be told."""
     if entry.kind not in TOLD or not row.is_sealed or not _is_taken(tx, row, entry):
         return None
-    return events.happened(entry, profile_before(tx, row, entry.seq) if entry.kind == kinds.PROFILE else None)
+    told = events.happened(entry, profile_before(tx, row, entry.seq) if entry.kind == kinds.PROFILE else None)
+    return told and replace(told, heir=_heir(tx, row, told))
 
 
 def profile_before(tx: Tx, row: ConversationRow, seq: int) -> Described | None:
@@ -87,6 +88,18 @@ def _is_taken(tx: Tx, row: ConversationRow, entry: Entry) -> bool:
         return entry.kind != kinds.STATEMENT
     known = statements.select_hash(tx, row.conversation, number_of(body.signed))
     return known == sha256(body.signed.statement)
+
+
+def _heir(tx: Tx, row: ConversationRow, told: Happened) -> AccountId | None:
+    """Name who owns the group since somebody went, if it is another one."""
+    body = body_of(told.entry) if told.deed in {"left", "removed"} else None
+    if not isinstance(body, kinds.StatementChange):
+        return None
+    number = number_of(body.signed)
+    before, after = state_at(tx, row.conversation, number - 1), state_at(tx, row.conversation, number)
+    if before is None or after is None or after.owner in {None, before.owner}:
+        return None
+    return AccountId(UUID(bytes=after.owner))
 
 
 def _kept(tx: Tx, row: ConversationRow, found: list[Entry]) -> list[Kept]:

@@ -79,7 +79,7 @@ class Private:
         found = past.newest(store, row, place, asked.limit)
         first = found[0].message.seq if len(found) == asked.limit else 0
         told = past.happened(store, row, (first, place)) if asked.events else []
-        known = await names(_people(row, found) | {who for item in told for who in (item.actor, *item.subjects)})
+        known = await names(_people(row, found) | {who for item in told for who in item.people})
         title = title_of(row, known)
         shown = [_shown(kept, title, known) for kept in found]
         shown += [event_message(item, row, title, known) for item in told]

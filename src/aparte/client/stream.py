@@ -114,7 +114,7 @@ def _people(item: Unheard) -> set[AccountId]:
     """Name everybody who is named where this is shown."""
     people = {item.conversation.peer} if item.conversation.peer else set()
     if item.event is not None:
-        return {*people, item.event.actor, *item.event.subjects}
+        return people | item.event.people
     if item.message is None:
         return set()
     answered = {item.reply.account} if item.reply else set()

@@ -299,6 +299,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "device_added": ("A new device was added to an account.", "Un nouvel appareil a été ajouté à un compte."),
     "device_removed": ("A device was removed from an account.", "Un appareil a été retiré d'un compte."),
+    "out_of_group": ("You are no longer in this group.", "Vous n'êtes plus dans ce groupe."),
     "key_reset": (
         "Somebody began anew with another key; compare numbers again.",
         "Quelqu'un est reparti avec une autre clé ; comparez à nouveau les numéros.",

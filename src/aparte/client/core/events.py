@@ -81,6 +81,13 @@ class Happened:
     text: str | None = None
     """The new name or topic."""
     ttl: tuple[str, int] | None = None
+    heir: AccountId | None = None
+    """Who owns the group from here on, because the owner went."""
+
+    @property
+    def people(self) -> set[AccountId]:
+        """Everybody who is named where this is told."""
+        return {self.actor, *self.subjects} | ({self.heir} if self.heir else set())
 
 
 def role_name(role: int) -> Role:
