@@ -18,7 +18,7 @@ from aparte.client.store.db import Tx
 from aparte.client.store.disagreements import Disagreement
 from aparte.e2ee import statement
 from aparte.e2ee.device_list import ListedDevice, Signed
-from aparte.e2ee.errors import NoSession
+from aparte.e2ee.errors import InvalidSignature, NoSession
 from aparte.e2ee.payload import SignedLists
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId
@@ -70,7 +70,7 @@ def take(tx: Tx, found: SignedLists, sender: AccountId) -> list[SignedStatement]
     for one in shown:
         if lists.account_of(one) != sender:
             with suppress(KeyRefused):
-                pins.compare(tx, lists.account_of(one), one, now_ms())
+                _compare(tx, lists.account_of(one), one)
     signed = [SignedStatement(one.statement, one.signature, one.link_signature) for one in found.statements]
     later: list[SignedStatement] = []
     for conversation, chain in _by_group(tx, signed).items():
@@ -99,6 +99,21 @@ def _by_group(tx: Tx, signed: Iterable[SignedStatement]) -> dict[ConversationId,
         if row is not None and row.kind == "group":
             found.setdefault(conversation, []).append(one)
     return found
+
+
+def _compare(tx: Tx, account: AccountId, signed: SignedList) -> None:
+    """Compare a list with the one of that version that is known here; what is new is the server's to serve.
+
+    Raises KeyRefused `list_forked` if the key of that version has signed both.
+    """
+    data = list_versions.select_list(tx, account, pins.version_of(signed))
+    if data is None or data == signed.list:
+        return
+    try:
+        pins.read(data).account_key.verify(signed.list, signed.signature)
+    except InvalidSignature:
+        return
+    raise pins.refused(tx, account, "list_forked", signed, now_ms())
 
 
 def _shown(tx: Tx, me: AccountId, one: Disagreement) -> SignedLists:

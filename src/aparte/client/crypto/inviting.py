@@ -100,6 +100,31 @@ async def join(session: Session, text: str) -> Conversation:
     """
     token, invite = parse_link(text)
     conversation = ConversationId(UUID(bytes=invite.conversation))
+    if not await _is_inside(session, conversation):
+        await _enter(session, conversation, token, invite)
+    made = await fetch(session, conversation)
+    local_log.keep(session.store, made)
+    await learn(session, conversation)
+    return made
+
+
+async def _is_inside(session: Session, conversation: ConversationId) -> bool:
+    """Tell whether one is in the group already, as both the chain and the server say."""
+    me = session.profile.account
+    with session.store.reading() as tx:
+        known = state(tx, conversation)
+    if known is None or me.bytes not in known.members:
+        return False
+    try:
+        await fetch(session, conversation)
+    except ClientError as error:
+        if error.code != "not_member":
+            raise
+        return False
+    return True
+
+
+async def _enter(session: Session, conversation: ConversationId, token: InviteToken, invite: Invite) -> None:
     found = await api.invite(session, token)
     if found.conversation != conversation:
         raise ClientError("bad_invite", "the link leads to another group than it says")
@@ -108,10 +133,6 @@ async def join(session: Session, text: str) -> Conversation:
         raise failed
     await learn(session, conversation, token=token)
     await _submit_joining(session, token, invite)
-    made = await fetch(session, conversation)
-    local_log.keep(session.store, made)
-    await learn(session, conversation)
-    return made
 
 
 async def _submit_joining(session: Session, token: InviteToken, invite: Invite) -> None:

@@ -93,16 +93,13 @@ async def add(
     came: list[AccountId] = []
 
     def build(tx: Tx, mine: Own, before: Membership) -> list[Signed]:
+        came[:] = [account for account in wanted if not _is_well_inside(tx, before, account)]
         chain: list[Signed] = []
-        came.clear()
-        for account in wanted:
-            inside, key = before.members.get(account.bytes), _key_of(tx, account)
-            if inside is not None and not lines.is_other(tx, account, inside.key33, key):
-                continue
-            fields: Fields = {"subject": account.bytes, "subject_key": key, "role": MEMBER if inside else role}
+        for account in came:
+            given = MEMBER if account.bytes in before.members else role
+            fields: Fields = {"subject": account.bytes, "subject_key": _key_of(tx, account), "role": given}
             one, before = signed(tx, mine, before, Action.ADD, **fields)
             chain.append(one)
-            came.append(account)
         return chain
 
     admitted = await submit(session, conversation, build)
@@ -172,6 +169,12 @@ def _first_statements(owner: tuple[bytes, int, KeyPair], policy_bits: int, subje
         now = membership.apply(now, said, lambda _account, _one, _other: False)
         chain.append(membership.sign(said, key, secrets.token_bytes))
     return chain
+
+
+def _is_well_inside(tx: Tx, before: Membership, account: AccountId) -> bool:
+    """Tell whether somebody is inside under the key they have now, or one that it came from."""
+    inside = before.members.get(account.bytes)
+    return inside is not None and not lines.is_other(tx, account, inside.key33, _key_of(tx, account))
 
 
 def _key_of(tx: Tx, account: AccountId) -> bytes:

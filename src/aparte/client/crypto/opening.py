@@ -63,7 +63,7 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
     computed = rosters.compute(tx, row, reader.account, (found.epoch, found.roster), entry.seq)
     try:
         if computed is None:
-            raise _Refused(_unknown_roster(tx, row, reader))
+            raise _Refused(rosters.unknown_code(tx, row, reader.account, found.epoch))
         content = _opened(tx, arrival, computed[1], reader)
         _check_place(tx, arrival, computed[1])
         if content is not None:
@@ -119,12 +119,6 @@ def take_effect(tx: Tx, arrival: Arrival, content: Content, entry: Entry, reader
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------
-
-
-def _unknown_roster(tx: Tx, row: ConversationRow, reader: Reader) -> str:
-    """What a roster means that the lists do not give: nothing, before the first epoch that a linked device can know."""
-    is_before = rosters.is_truncated(tx, reader.account) and not rosters.has_any(tx, row.conversation)
-    return "before_device" if is_before else "roster_mismatch"
 
 
 def _opened(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> Content | None:

@@ -95,21 +95,6 @@ def take(tx: Tx, account: AccountId, versions: Sequence[SignedList], now: int, *
     return True
 
 
-def compare(tx: Tx, account: AccountId, signed: SignedList, now: int) -> None:
-    """Compare a list that somebody else shows with the one of that version that is known; what is new is not taken.
-
-    Raises KeyRefused `list_forked` if the key of that version has signed both.
-    """
-    data = list_versions.select_list(tx, account, version_of(signed))
-    if data is None or data == signed.list:
-        return
-    try:
-        read(data).account_key.verify(signed.list, signed.signature)
-    except InvalidSignature:
-        return
-    raise refused(tx, account, "list_forked", signed, now)
-
-
 async def refresh(session: Session, accounts: Iterable[AccountId]) -> None:
     """Fetch what is new of these accounts' lists and take it. Raises KeyRefused for the first list that is refused."""
     wanted = list(dict.fromkeys(accounts))
