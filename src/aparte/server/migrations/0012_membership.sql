@@ -42,7 +42,8 @@ ALTER TABLE members ADD CONSTRAINT members_account_key_check
   CHECK (account_key IS NULL OR length(account_key) = 33) NOT VALID;
 ALTER TABLE members ADD CONSTRAINT members_banned_check CHECK ((banned_at IS NULL) = (banned_by IS NULL)) NOT VALID;
 
--- Links that let in whoever has them. The token that finds one is kept as its hash alone; a closed one has none.
+-- Links that let in whoever has them. The token that finds one is kept as its hash alone, of closed ones too: no other
+-- link is found by it.
 CREATE TABLE invite_links (
   conversation_id uuid NOT NULL REFERENCES conversations,
   link_id bytea NOT NULL CHECK (length(link_id) = 16),
