@@ -53,7 +53,7 @@ async def share(admin: Admin, *members: Caller, kind: str = "direct", mode: str 
         conversation,
         kind,
         mode,
-        None if kind == "direct" else "room",
+        "room" if mode == "server" else None,
     )
     await admin.executemany(
         """
