@@ -1,20 +1,25 @@
 """Groups: begun and changed by signed statements, which the server judges as clients do and keeps as they came."""
 
 import asyncio
+import json
 from typing import Any
 
 import msgspec
 import pytest
 from tests.support import groups, rooms
 from tests.support.groups import group, person, store
+from tests.support.sign_in import Bell
 
 from aparte.e2ee.membership import Action, Membership
 from aparte.e2ee.roster import roster
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import chain
 from aparte.server.kit.db import Database
+from aparte.server.kit.doorbell import Joined, Left, ToAccount, ToConversation
 from aparte.server.log import actions as log
+from aparte.wire import kinds
 from aparte.wire.errors import Refusal
+from aparte.wire.frames import Live, Moved
 from aparte.wire.groups import NewGroup, SignedStatement
 
 Admin = Any
@@ -312,3 +317,44 @@ async def test_of_several_who_continue_the_chain_at_once_one_is_first_and_the_ot
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert {outcome.code for outcome in refused if isinstance(outcome, Refusal)} == {"stale_membership"}
     assert all(isinstance(outcome, Refusal) for outcome in refused)
+
+
+async def test_everybody_is_told_and_the_audience_follows(db: Database, admin: Admin) -> None:
+    alice, bob, carol, dave = [await person(admin) for _ in range(4)]
+    made = await group(db, alice, bob)
+    bell = Bell()
+    db.doorbell = bell
+    said = made.add(alice, carol)
+    await store(db, made, alice, said)
+    [live] = [hint.frame for hint in bell.rung if isinstance(hint, ToConversation)]
+    assert isinstance(live, Live)
+    assert (live.entry.kind, live.entry.seq, live.entry.account, live.entry.device) == (
+        22,
+        3,
+        alice.account,
+        alice.device,
+    )
+    assert live.entry.body == kinds.StatementChange(said, 2, await roster_of(admin, made))
+    assert [hint for hint in bell.rung if isinstance(hint, Joined | Left)] == [Joined(carol.account, made.id)]
+    assert [hint.account for hint in bell.rung if isinstance(hint, ToAccount)] == [carol.account]
+    bell.rung.clear()
+    ahead = made.again()
+    several = [ahead.remove(alice, carol)]
+    ahead.take(*several)
+    several.append(ahead.add(alice, dave))
+    await store(db, made, alice, *several)
+    [moved] = [hint.frame for hint in bell.rung if isinstance(hint, ToConversation)]
+    assert isinstance(moved, Moved)
+    assert moved.seq == 5
+    assert {hint for hint in bell.rung if isinstance(hint, Joined | Left)} == {
+        Left(carol.account, made.id),
+        Joined(dave.account, made.id),
+    }
+    kept = await admin.fetch("SELECT account_id, value FROM account_state WHERE key = $1", f"membership:{made.id}")
+    values = {row["account_id"]: json.loads(row["value"]) if row["value"] else None for row in kept}
+    assert values == {
+        alice.account: {"role": "owner"},
+        bob.account: {"role": "member"},
+        carol.account: None,
+        dave.account: {"role": "member"},
+    }
