@@ -60,7 +60,8 @@ def reaching(me: Client) -> Iterator[None]:
 
     def told(what: str, done: int, total: int) -> None:
         nonlocal shown
-        if time.monotonic() - began.setdefault(what, time.monotonic()) > SECOND:
+        now = time.monotonic()
+        if now - began.setdefault(what, now) > SECOND:
             sys.stderr.write(f"\r{phrase('reaching')} {done}/{total}\x1b[K")
             sys.stderr.flush()
             shown = True

@@ -17,7 +17,7 @@ from aparte.client.crypto.folding import state
 from aparte.client.crypto.learning import know, learn
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.crypto.submitting import signed, submit
-from aparte.client.errors import ClientError
+from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
 from aparte.client.store import invite_links
 from aparte.client.store.db import Tx
@@ -42,11 +42,11 @@ def parse_link(text: str) -> tuple[InviteToken, Invite]:
     """Read a link. Raises ClientError `bad_invite`."""
     found = _LINK.fullmatch(text.strip())
     if found is None:
-        raise ClientError("bad_invite")
+        raise KeyRefused("bad_invite")
     try:
         return InviteToken(UUID(found[1])), invites.parse(found[2])
     except InvalidMessage:
-        raise ClientError("bad_invite") from None
+        raise KeyRefused("bad_invite") from None
 
 
 async def link(
@@ -127,7 +127,7 @@ async def _is_inside(session: Session, conversation: ConversationId) -> bool:
 async def _enter(session: Session, conversation: ConversationId, token: InviteToken, invite: Invite) -> None:
     found = await api.invite(session, token)
     if found.conversation != conversation:
-        raise ClientError("bad_invite", "the link leads to another group than it says")
+        raise KeyRefused("bad_invite", "the link leads to another group than it says")
     failed = await know(session, [session.profile.account])
     if failed is not None:
         raise failed
@@ -158,7 +158,7 @@ def _joining(
     key = invites.link_key(invite.seed)
     with session.store.reading() as tx:
         if state(tx, conversation) is None:
-            raise ClientError("bad_invite", "the chain does not begin with this group")
+            raise KeyRefused("bad_invite", "the chain does not begin with this group")
         before = submitting.latest(tx, conversation, pending)
         own = own_keys.load(tx)
         if own.account.bytes in before.members:
