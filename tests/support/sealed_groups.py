@@ -1,51 +1,22 @@
 """Groups for tests of the server: their membership is signed as by clients, what is said in them is noise."""
 
-import os
 from dataclasses import dataclass
 from typing import Any, Unpack
 from uuid import UUID
 
+from aparte.bench.members import admission, founding, never, signed
 from aparte.e2ee import membership
-from aparte.e2ee.membership import Action, Fields, Membership, Statement
+from aparte.e2ee.membership import Action, Fields, Membership
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.keys import actions as list_actions
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
-from aparte.wire.groups import NewGroup, NewStatements, SignedStatement
+from aparte.wire.groups import NewStatements
 from aparte.wire.ids import ConversationId, DeviceId
 from aparte.wire.keys import SignedList
 from tests.support import keys
 from tests.support.sealing import Sealer, roster
-
-ACCOUNT_KEY = keys.account_key().public.serialize()
-
-
-def signed(statement: Statement) -> SignedStatement:
-    """A statement with everybody's account key under it."""
-    done = membership.sign(statement, keys.account_key(), os.urandom)
-    return SignedStatement(done.statement, done.signature)
-
-
-def founding(owner: UUID, *others: UUID, policy: int = 0) -> tuple[NewGroup, Membership]:
-    """The statements that begin a group, and what follows from them."""
-    first = membership.create(owner.bytes, 1, policy, os.urandom(16), ACCOUNT_KEY)
-    now, said = membership.begin(first), [signed(first)]
-    for other in others:
-        add = membership.next_statement(now, Action.ADD, owner.bytes, 1, **admission(other))
-        now = membership.apply(now, add, never)
-        said.append(signed(add))
-    return NewGroup(ConversationId(UUID(bytes=now.conversation)), said), now
-
-
-def admission(account: UUID, role: int = 1) -> Fields:
-    """What a statement that adds somebody says of them."""
-    return {"subject": account.bytes, "subject_key": ACCOUNT_KEY, "role": role}
-
-
-def never(_account: bytes, _one: bytes, _other: bytes) -> bool:
-    """No account key was ever reset."""
-    return False
 
 
 @dataclass
@@ -119,6 +90,6 @@ class Group:
 
 async def found(db: Database, admin: Any, owner: Caller, *others: Caller, policy: int = 0) -> Group:
     """Begin a group; everybody in it has their one device and keys."""
-    new, now = founding(owner.account, *(other.account for other in others), policy=policy)
+    new, now = founding(owner.account, [other.account for other in others], policy)
     await conversations.create_group(db, owner, new)
     return Group(db, admin, new.id, now, {who.account: [who.device] for who in (owner, *others)})

@@ -1,4 +1,4 @@
-"""`aparte bench room|direct|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
+"""`aparte bench room|direct|group|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
 
 The packages that measure are imported inside the commands: whoever installs only the client may lack some of them.
 """
@@ -87,6 +87,27 @@ def direct(
     options = measured.Options(devices=devices, drive=Drive(seconds=seconds, warm_up=min(2.0, seconds), rate=rate))
     wanted = _wanted(server, workers, folder, slow_flush)
     _run("direct", lambda at: measured.run(at, options), wanted, as_json=as_json)
+
+
+@measurements.command()
+def group(
+    *,
+    server: Url = "",
+    seconds: Seconds = 10,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    folder: Folder = None,
+    slow_flush: SlowFlush = 0,
+    members: Annotated[int, typer.Option(help="People in the group, all connected.", min=2, max=500)] = 100,
+    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: one each.", min=0)] = 0,
+) -> None:
+    """Measure sealed messages a second in one group, and how long they take to reach everybody."""
+    from aparte.bench import group as measured
+    from aparte.bench.load import Drive
+
+    options = measured.Options(members=members, drive=Drive(seconds=seconds, warm_up=min(2.0, seconds), rate=rate))
+    wanted = _wanted(server, workers, folder, slow_flush)
+    _run("group", lambda at: measured.run(at, options), wanted, as_json=as_json)
 
 
 @measurements.command()

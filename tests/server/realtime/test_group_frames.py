@@ -8,13 +8,13 @@ import pytest
 from tests.server.realtime.test_sealed_frames import on, raw, seal
 from tests.support import keys
 from tests.support.people import Device, Problem, World
-from tests.support.sealed_groups import admission, founding, never, signed
 from tests.support.sealing import Sealer, caller_of
 
+from aparte.bench.members import admission, founding, never, signed
 from aparte.e2ee import membership
 from aparte.e2ee.membership import Action, Membership
 from aparte.wire.groups import NewStatements
-from aparte.wire.ids import ConversationId
+from aparte.wire.ids import AccountId, ConversationId
 from aparte.wire.sealed import Envelope
 
 
@@ -31,7 +31,8 @@ class Trio(NamedTuple):
 async def trio(world: World) -> Trio:
     """Begun by Alice over REST."""
     people = [await world.register(name) for name in ("alice", "bob", "carol")]
-    new, now = founding(*(UUID(person.account) for person in people))
+    alice, *others = [AccountId(UUID(person.account)) for person in people]
+    new, now = founding(alice, others)
     await people[0].post("/conversations/group", keys.in_json(new))
     return Trio(new.id, now, people, await sealer_of(people[0], new.id, *people[1:]))
 
@@ -92,7 +93,7 @@ async def test_who_goes_ends_the_chain_and_who_comes_gets_it(world: World, trio:
     path = f"/conversations/{trio.id}"
     await alice.post(f"{path}/entries", keys.in_json(trio.a.seal()))
     dave = await world.register("dave")
-    now = await say(alice, trio.now, Action.ADD, **admission(UUID(dave.account)))
+    now = await say(alice, trio.now, Action.ADD, **admission(AccountId(UUID(dave.account))))
     await renew(trio.a, alice, bob, carol, dave)
     newcomer = caller_of(dave).device
     assert await refusal(alice, f"{path}/entries", keys.in_json(replayed(trio.a))) == "missing_devices"
