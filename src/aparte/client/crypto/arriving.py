@@ -15,12 +15,13 @@ from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Changed
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import conversations, epochs, key_questions, sealed, statements
+from aparte.client.store import conversations, epochs, key_questions, passed_on, sealed, statements
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId
 from aparte.wire.kinds import DevicesChange, StatementChange
+from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry
 
 HOUR_MS = 3_600_000
@@ -58,7 +59,7 @@ def must_ask(session: Session) -> bool:
     with session.store.reading() as tx:
         is_waiting = bool(sealed.select_waiting(tx, now_ms() - HOUR_MS, 1))
         is_asked = key_questions.has_answerable(tx)
-        return is_waiting or is_asked or disagreeing.is_due(tx) or passing.is_due(tx)
+        return is_waiting or is_asked or disagreeing.is_due(tx) or passing.is_due(tx) or passed_on.has_links(tx)
 
 
 def _has_new(tx: Tx, row: ConversationRow, new: Sequence[Entry]) -> bool:
@@ -128,4 +129,4 @@ def _tried(tx: Tx, row: ConversationRow, entry: Entry, me: AccountId) -> int | N
     computed = rosters.compute(tx, row, me, named, entry.seq, changed)
     if computed is not None:
         rosters.meet(tx, row.conversation, computed[0])
-    return named[0] if computed is None else None
+    return named[0] if computed is None and 0 < named[0] <= SAFE_INTEGER else None

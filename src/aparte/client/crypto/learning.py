@@ -18,9 +18,10 @@ from aparte.client.store import conversations, epochs, list_versions, notices, s
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import Hint
 from aparte.client.store.notices import Notice
-from aparte.e2ee.membership import Membership
+from aparte.e2ee.membership import MEMBERS_MAX, Membership
 from aparte.wire.groups import EpochMembers, SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, InviteToken
+from aparte.wire.limits import SAFE_INTEGER
 
 LOOKS = 4
 """How often the present epoch is asked for while it changes under our eyes."""
@@ -42,6 +43,8 @@ async def learn(
     me = session.profile.account
     for look in range(LOOKS):
         manifest = await api.epoch(session, conversation, number)
+        if not _is_sound(manifest, number):
+            raise ClientError("unexpected_answer", "this is not what an epoch can be made of")
         await learn_statements(session, conversation, manifest.statement)
         failed = await _learn_lists(session, conversation, manifest)
         with session.store.transaction(durable=True) as tx:
@@ -122,6 +125,13 @@ async def know(session: Session, accounts: Iterable[AccountId]) -> KeyRefused | 
         except KeyRefused as error:
             failed = failed or error
     return failed
+
+
+def _is_sound(manifest: EpochMembers, number: int | None) -> bool:
+    """Tell whether numbers and sizes of an answer are within their limits, and it is about what was asked."""
+    numbers = [manifest.epoch, manifest.statement, *(member.version for member in manifest.members)]
+    is_asked = number is None or manifest.epoch == number
+    return is_asked and len(manifest.members) <= MEMBERS_MAX and all(0 <= one <= SAFE_INTEGER for one in numbers)
 
 
 def _mismatch(session: Session, conversation: ConversationId) -> KeyRefused:

@@ -15,7 +15,7 @@ from aparte.client.api import keys as api
 from aparte.client.crypto import lines, own
 from aparte.client.errors import KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import list_versions, notices, own_keys
+from aparte.client.store import notices, own_keys
 from aparte.client.store import pins as rows
 from aparte.client.store.db import Tx
 from aparte.client.store.notices import Notice

@@ -12,11 +12,12 @@ from aparte.client.crypto.candidates import Changed, Named, members_of
 from aparte.client.crypto.epoch import LOST, Epoch, roster_of, row_of
 from aparte.client.crypto.pins import Pin
 from aparte.client.errors import ClientError, KeyRefused
-from aparte.client.store import epochs, list_versions, own_keys, profile
+from aparte.client.store import disagreements, epochs, list_versions, own_keys, profile
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import EpochRow
 from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.limits import SAFE_INTEGER
 
 __all__ = [
     "Changed",
@@ -54,6 +55,8 @@ def compute(
     One that is known costs one look. `changed`: what the log says has begun it.
     """
     conversation, (number, digest) = row.conversation, named
+    if not 0 < number <= SAFE_INTEGER:
+        return None
     head = epochs.select_head(tx, conversation, number)
     if head is not None and head.roster == digest:
         found = known(tx, conversation, number)
@@ -125,6 +128,8 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
     if head is None or head.roster != computed:
         return None
     epochs.upsert_ready(tx, row.conversation, head.epoch)
+    devices = {listed.device for pin in found.values() for listed in pin.list.devices}
+    disagreements.update_gone(tx, row.conversation, devices)
     return known(tx, row.conversation, head.epoch)
 
 

@@ -1,5 +1,6 @@
 """SQL of entries that were sealed for another roster than ours, and which devices were told what we know."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -51,3 +52,23 @@ def upsert_told(tx: Tx, one: Disagreement, now: int) -> None:
         one.conversation.bytes,
         one.device.bytes,
     )
+
+
+def update_gone(tx: Tx, conversation: ConversationId, devices: Container[bytes]) -> None:
+    """What a device has sealed that is not in a group any more, nor anybody's that was never in it, stops nobody."""
+    rows = tx.rows(
+        """
+        SELECT DISTINCT device_id FROM sealed WHERE conversation_id = ? AND code = 'roster_mismatch' AND is_cleared = 0
+        """,
+        conversation.bytes,
+    )
+    for (device,) in rows:
+        if device not in devices:
+            tx.run(
+                """
+                UPDATE sealed SET is_cleared = 1
+                 WHERE conversation_id = ? AND device_id = ? AND code = 'roster_mismatch'
+                """,
+                conversation.bytes,
+                device,
+            )

@@ -7,6 +7,8 @@ from aparte.wire.ids import ConversationId
 
 NOT_MET = 2**53 - 1
 """The `seq` of an epoch that was not met in the log yet."""
+NO_NUMBER = 2**53
+"""In place of every number that is too large to be one: nothing is kept under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Hint:
 def select_head(tx: Tx, conversation: ConversationId, epoch: int) -> EpochHead | None:
     """Read an epoch's roster and place, which costs the same however many members there are."""
     row = tx.row(
-        "SELECT epoch, seq, roster FROM epochs WHERE conversation_id = ? AND epoch = ?", conversation.bytes, epoch
+        "SELECT epoch, seq, roster FROM epochs WHERE conversation_id = ? AND epoch = ?",
+        conversation.bytes,
+        min(epoch, NO_NUMBER),
     )
     return EpochHead(*row) if row else None
 
@@ -62,7 +66,7 @@ def select_before(tx: Tx, conversation: ConversationId, epoch: int) -> EpochHead
         SELECT epoch, seq, roster FROM epochs WHERE conversation_id = ? AND epoch < ? ORDER BY epoch DESC LIMIT 1
         """,
         conversation.bytes,
-        epoch,
+        min(epoch, NO_NUMBER),
     )
     return EpochHead(*row) if row else None
 
@@ -136,7 +140,9 @@ def upsert_hint(tx: Tx, conversation: ConversationId, epoch: int, hint: Hint) ->
 def select_hint(tx: Tx, conversation: ConversationId, epoch: int) -> Hint | None:
     """Read it."""
     row = tx.row(
-        "SELECT statement, listed FROM epoch_hints WHERE conversation_id = ? AND epoch = ?", conversation.bytes, epoch
+        "SELECT statement, listed FROM epoch_hints WHERE conversation_id = ? AND epoch = ?",
+        conversation.bytes,
+        min(epoch, NO_NUMBER),
     )
     return Hint(*row) if row else None
 

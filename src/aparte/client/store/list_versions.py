@@ -9,6 +9,8 @@ from aparte.wire.ids import AccountId
 
 AT_ONCE = 200
 """How many lists are read with one statement."""
+NO_VERSION = 2**53
+"""In place of every version that is too large to be one: nothing is kept under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def select_versions(tx: Tx, account: AccountId) -> list[tuple[int, bytes]]:
 
 def select_list(tx: Tx, account: AccountId, version: int) -> bytes | None:
     """Read a version of a list."""
-    row = tx.row("SELECT list FROM list_versions WHERE account_id = ? AND version = ?", account.bytes, version)
+    row = tx.row(
+        "SELECT list FROM list_versions WHERE account_id = ? AND version = ?", account.bytes, min(version, NO_VERSION)
+    )
     return row[0] if row else None
 
 
@@ -73,7 +77,7 @@ def select_lists(tx: Tx, wanted: Iterable[tuple[AccountId, int]]) -> Iterator[tu
     waiting = iter(wanted)
     while part := list(islice(waiting, AT_ONCE)):
         values = ", ".join(["(?, ?)"] * len(part))
-        flat = [value for account, version in part for value in (account.bytes, version)]
+        flat = [value for account, version in part for value in (account.bytes, min(version, NO_VERSION))]
         yield from tx.rows(
             f"""
             WITH wanted (account_id, version) AS (VALUES {values})
@@ -93,7 +97,9 @@ def select_newest_version(tx: Tx, account: AccountId) -> int:
 def select_resets(tx: Tx, account: AccountId, version: int) -> int | None:
     """Tell how often the account had begun anew with another key by this version; None if that is not known."""
     row = tx.row(
-        "SELECT resets FROM list_versions WHERE account_id = ? AND version = ? AND resets >= 0", account.bytes, version
+        "SELECT resets FROM list_versions WHERE account_id = ? AND version = ? AND resets >= 0",
+        account.bytes,
+        min(version, NO_VERSION),
     )
     return row[0] if row else None
 

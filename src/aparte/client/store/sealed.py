@@ -161,7 +161,8 @@ def update_cleared(tx: Tx, peer: AccountId) -> None:
         """
         UPDATE sealed SET is_cleared = 1
          WHERE code = 'roster_mismatch'
-           AND conversation_id IN (SELECT conversation_id FROM conversations WHERE peer_id = ?)
+           AND (conversation_id IN (SELECT conversation_id FROM conversations WHERE peer_id = ?1)
+                OR (conversation_id, seq) IN (SELECT conversation_id, seq FROM entries WHERE account_id = ?1))
         """,
         peer.bytes,
     )

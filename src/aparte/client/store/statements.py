@@ -17,6 +17,8 @@ class StatementRow:
     link_signature: bytes | None = field(repr=False)
 
 
+NO_NUMBER = 2**53
+"""In place of every number that is too large to be one: nothing is kept under it."""
 _COLUMNS = "number, hash, statement, signature, link_signature"
 
 
@@ -47,7 +49,11 @@ def select_newest(tx: Tx, conversation: ConversationId) -> tuple[int, bytes] | N
 
 def select_hash(tx: Tx, conversation: ConversationId, number: int) -> bytes | None:
     """Read the hash of a statement."""
-    row = tx.row("SELECT hash FROM statements WHERE conversation_id = ? AND number = ?", conversation.bytes, number)
+    row = tx.row(
+        "SELECT hash FROM statements WHERE conversation_id = ? AND number = ?",
+        conversation.bytes,
+        min(number, NO_NUMBER),
+    )
     return row[0] if row else None
 
 
