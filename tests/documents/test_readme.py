@@ -162,7 +162,7 @@ def talk(home: Path) -> Iterator[dict[str, str]]:
 def test_no_block_is_left_out() -> None:
     ran = {
         "Start it": 1,
-        "A first conversation": 2,
+        "A first conversation": 3,
         "A second device, and who is who": 3,
         "A bot in ten lines": 3,
         "Run it for real": 6,
@@ -178,9 +178,29 @@ def test_a_first_conversation_a_second_device_and_a_bot(talk: dict[str, str], ho
     assert "@alice alice: Only the two of us" in said
     said = in_a_terminal(block("A first conversation", number=1), talk, home)
     assert said.count("#lounge alice: Anybody here?") == 2
+    a_group_talks(talk, home)
     a_second_device_is_linked(talk, home)
     safety_numbers_are_compared(talk, home)
     a_bot_answers(talk, home)
+
+
+def a_group_talks(talk: dict[str, str], home: Path) -> None:
+    said = in_a_terminal(block("A first conversation", number=2), talk, home)
+    told = [line[17:] for line in said.splitlines() if re.match(r"\d{4}-", line)]
+    assert told == [
+        "+Book club * alice added bob",
+        "+Book club * alice named the group Book club",
+        "+Book club alice: Who brings what?",
+        "+Book club * alice opened an invite link",
+        "+Book club * carol joined by an invite link",
+        "+Book club alice: Carol is with us",
+        "+Book club carol: I bring the tea",
+    ]
+    assert re.findall(r"^(\w+) +(owner|member) ", said, re.MULTILINE) == [
+        ("alice", "owner"),
+        ("bob", "member"),
+        ("carol", "member"),
+    ]
 
 
 def a_second_device_is_linked(talk: dict[str, str], home: Path) -> None:
