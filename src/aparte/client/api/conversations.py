@@ -99,6 +99,8 @@ class Rooms:
             except ClientError as error:
                 if error.code != "unsupported_target":
                     raise
+            else:
+                await self._introduce(found)
         with self._session.store.transaction() as tx:
             profile.update_started(tx)
 
@@ -117,8 +119,7 @@ class Rooms:
         """Read one of the account's conversations and keep what it says; of a group, learn who is in it."""
         found = await fetch(self._session, conversation, patience=patience)
         local_log.keep(self._session.store, found)
-        if found.kind == "group":
-            await learning.introduce(self._session, conversation)
+        await self._introduce(found)
         return found
 
     async def create(self, name: str, topic: str, description: str) -> Conversation:
@@ -176,6 +177,10 @@ class Rooms:
     async def remove(self, conversation: ConversationId, account: AccountId) -> None:
         """Put a member out of a room."""
         await self._session.call(Request("DELETE", f"/conversations/{conversation}/members/{account}"), Nothing)
+
+    async def _introduce(self, found: Conversation) -> None:
+        if found.kind == "group":
+            await learning.introduce(self._session, found.id)
 
     async def _find(self, name: str, *, offline: bool) -> ConversationId:
         with self._session.store.reading() as tx:
