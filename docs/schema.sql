@@ -517,9 +517,11 @@ CREATE TABLE invite_links (
   used bigint NOT NULL,  -- How many came.
   is_open boolean NOT NULL DEFAULT true,  -- False once it is closed.
   token_hash bytea,  -- SHA-256 of the token that finds it.
+  card bytea,  -- What the group is called, sealed for those who have the link; NULL once it is closed.
   CONSTRAINT invite_links_pkey PRIMARY KEY (conversation_id, link_id),
   CONSTRAINT invite_links_token_key UNIQUE (token_hash),
   CONSTRAINT invite_links_conversation_id_fkey FOREIGN KEY (conversation_id) REFERENCES conversations(conversation_id),
+  CONSTRAINT invite_links_card_check CHECK (((length(card) >= 1) AND (length(card) <= 12288))),
   CONSTRAINT invite_links_expires_check CHECK ((expires >= 0)),
   CONSTRAINT invite_links_link_id_check CHECK ((length(link_id) = 16)),
   CONSTRAINT invite_links_link_key_check CHECK ((length(link_key) = 33)),

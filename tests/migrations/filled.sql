@@ -72,9 +72,9 @@ INSERT INTO statements (conversation_id, number, statement, signature, epoch)
           1);
 INSERT INTO memberships (conversation_id, number, hash, policy)
   VALUES ('c0000000-0000-8000-8000-000000000003', 1, sha256('statement'), 2);
-INSERT INTO invite_links (conversation_id, link_id, link_key, account_id, role, expires, uses, used, token_hash)
+INSERT INTO invite_links (conversation_id, link_id, link_key, account_id, role, expires, uses, used, token_hash, card)
   VALUES ('c0000000-0000-8000-8000-000000000003', decode(repeat('44', 16), 'hex'), decode(repeat('05', 33), 'hex'),
-          'a0000000-0000-4000-8000-000000000001', 'member', 0, 5, 0, sha256('token'));
+          'a0000000-0000-4000-8000-000000000001', 'member', 0, 5, 0, sha256('token'), '\x41');
 -- a sealed message and an edit of it, chained
 SELECT send_v2(
   ARRAY[c, c], ARRAY[a, a], ARRAY[d, d], ARRAY[gen_random_uuid(), gen_random_uuid()], ARRAY[1, 2]::bigint[],

@@ -14,7 +14,8 @@ import msgspec
 
 from aparte.bench.frames import BODY_BYTES, FIRST_REF, stamped_id
 from aparte.bench.websocket import masked
-from aparte.e2ee.entry import PADDED_TO, TAG_BYTES, ZERO_HASH, Head, entry_hash
+from aparte.e2ee.entry import TAG_BYTES, ZERO_HASH, Head, entry_hash
+from aparte.e2ee.padding import PADDED_TO
 from aparte.e2ee.primitives import sha256
 from aparte.wire import frames, kinds
 from aparte.wire.codec import ENCODERS

@@ -6,6 +6,6 @@ first:
 
     errors  primitives  state  protobuf  xeddsa  keys  devices  bundle  messages  kdf_chain
     handshake  prekeys  spqr  ratchet  session  group  fingerprint
-    canonical  entry  content  device_list  roster  invite  statement  members  membership_table  membership
-    container  grant  signed_items  payload  linking
+    canonical  padding  entry  content  device_list  roster  invite  statement  members  membership_table  membership
+    container  invite_card  grant  signed_items  payload  linking
 """

@@ -8,12 +8,12 @@ good, with its content or without. Source: docs/protocol/e2ee.md, 3.1.
 from dataclasses import dataclass, field
 
 from aparte.e2ee.errors import InvalidMessage
+from aparte.e2ee.padding import PADDED_TO, pad, unpad
 from aparte.e2ee.primitives import NO_SALT, aes_ctr, constant_time_equal, hkdf, hmac_sha256, sha256
 
 HEAD_BYTES = 178
 KEY_BYTES = 32
 TAG_BYTES = 32
-PADDED_TO = 160
 CONTENT_BYTES_MAX = 65_000
 ZERO_HASH = bytes(32)
 """No entry: what comes before a device's first one, and the target of what aims at nothing."""
@@ -21,7 +21,6 @@ ZERO_HASH = bytes(32)
 _VERSION = b"\x01"
 _INFO = b"aparte-content-v1"
 _HASH_LABEL = b"aparte-entry-v1\0"
-_END_OF_CONTENT = b"\x80"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,7 @@ def seal(head: Head, content: bytes, key: bytes) -> bytes:
     if len(content) > CONTENT_BYTES_MAX:
         raise ValueError("the content is too long")
     encryption, authentication, iv = _keys(key)
-    padded = content + _END_OF_CONTENT
-    padded += bytes(-len(padded) % PADDED_TO)
-    ciphertext = aes_ctr(encryption, iv, padded)
+    ciphertext = aes_ctr(encryption, iv, pad(content))
     return ciphertext + hmac_sha256(authentication, head.serialize() + ciphertext)
 
 
@@ -80,9 +77,8 @@ def open_(head: Head, sealed: bytes, key: bytes) -> bytes:
         raise InvalidMessage
     if not ciphertext or len(ciphertext) % PADDED_TO:
         raise InvalidMessage
-    padded = aes_ctr(encryption, iv, ciphertext)
-    content, end, zeros = padded.rpartition(_END_OF_CONTENT)
-    if end != _END_OF_CONTENT or zeros.strip(b"\0") or len(zeros) >= PADDED_TO or len(content) > CONTENT_BYTES_MAX:
+    content = unpad(aes_ctr(encryption, iv, ciphertext))
+    if len(content) > CONTENT_BYTES_MAX:
         raise InvalidMessage
     return content
 

@@ -17,6 +17,7 @@ from aparte.wire.keys import BundlesWanted, Signature
 from aparte.wire.sealed import ChainId, Envelope
 
 StatementBytes = Annotated[bytes, Meta(min_length=limits.STATEMENT_BYTES, max_length=limits.STATEMENT_BYTES)]
+CardBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.INVITE_CARD_BYTES)]
 
 
 class SignedStatement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,13 +41,15 @@ class NewGroup(msgspec.Struct, frozen=True):
 class NewStatements(msgspec.Struct, frozen=True, omit_defaults=True):
     """Statements that continue the chain, in order; all are stored or none, and they begin one epoch.
 
-    `token` goes with a statement that opens a link: whoever shows it may read the chain and join. `ban` goes with a
-    removal: the server admits that person no more until the ban is lifted.
+    `token` goes with a statement that opens a link: whoever shows it may read the chain and join. `card` goes with it:
+    what the link says of the group, sealed for those who have the link. `ban` goes with a removal: the server admits
+    that person no more until the ban is lifted.
     """
 
     statements: Annotated[list[SignedStatement], Meta(min_length=1, max_length=limits.GROUP_MEMBERS)]
     token: InviteToken | None = None
     ban: bool = False
+    card: CardBytes | None = None
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -83,7 +86,10 @@ class EpochMembers(msgspec.Struct, frozen=True):
 
 
 class Invite(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an invite link leads to. The chain is read with the same token; the group's name is not the server's."""
+    """What an invite link leads to. The chain is read with the same token; the group's name is not the server's.
+
+    `card` is what the link says of the group, as it was sealed by whoever opened or renewed it.
+    """
 
     conversation: ConversationId
     kind: ConversationKind
@@ -92,6 +98,13 @@ class Invite(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest statement's."""
     expires_at: datetime | None = None
     uses_left: int | None = None
+    card: bytes | None = None
+
+
+class NewCard(msgspec.Struct, frozen=True):
+    """What an open link says of its group from here on."""
+
+    card: CardBytes
 
 
 class Ban(msgspec.Struct, frozen=True):
@@ -135,4 +148,3 @@ class SealedObject(msgspec.Struct, frozen=True):
     """Bytes that only who has the key can read; never changed once stored."""
 
     data: Annotated[bytes, Meta(min_length=1, max_length=limits.OBJECT_BYTES)]
-

@@ -68,6 +68,8 @@ LINK_CONTAINER_BYTES = 262_144
 GROUP_MEMBERS = 500
 """Members of an end-to-end encrypted conversation."""
 STATEMENT_BYTES = 165
+INVITE_CARD_BYTES = 12_288
+"""A sealed invite card: name, topic and description at their longest fit."""
 PAGE_STATEMENTS = 500
 GROUP_KEY_BYTES = 4_096
 """A sender-key message with the content key of an entry; with a restore, of the message's edits too."""

@@ -258,6 +258,12 @@ def check_token(before: Membership, said: Sequence[Said], has_token: bool) -> No
         raise Refusal("invalid", "a link is opened with its token")
 
 
+def check_card(said: Sequence[Said], has_card: bool) -> None:
+    """A card says where one link leads, so it goes with the statement that opens it. Refuses with `invalid`."""
+    if has_card and len(opened(said)) != 1:
+        raise Refusal("invalid", "a card goes with the one link that is opened")
+
+
 def check_ban(said: Sequence[Said], is_ban: bool) -> None:
     """A ban is for those who are removed. Refuses with `invalid`."""
     if is_ban and any(one.statement.action is not Action.REMOVE for one in said):

@@ -24,6 +24,7 @@ from aparte.wire.groups import (
     BanList,
     EpochMembers,
     Invite,
+    NewCard,
     NewGroup,
     NewStatements,
     SignedStatement,
@@ -149,6 +150,10 @@ class Doors:
     async def epoch(self, call: Call[Nothing, EpochQuery]) -> EpochMembers:
         """What an epoch of a group is made of."""
         return await actions.epoch(self._db, call.caller, conversation_of(call), call.query.number)
+
+    async def renew_card(self, call: Call[NewCard, Nothing]) -> None:
+        """What an open link says of its group, anew, sealed for those who have the link."""
+        await actions.renew_card(self._db, call.caller, conversation_of(call), call.id("link").bytes, call.body.card)
 
     async def bans(self, call: Call[Nothing, Nothing]) -> BanList:
         """Who is banned from a group."""

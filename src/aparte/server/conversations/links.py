@@ -60,20 +60,37 @@ async def update_used(tx: Tx, conversation: ConversationId, used: Mapping[bytes,
 
 
 async def update_closed(tx: Tx, conversation: ConversationId, closed: Sequence[bytes]) -> None:
-    """Close links; their tokens lead nowhere from here on, and to nobody else."""
+    """Close links; their tokens lead nowhere from here on, and to nobody else. What they say of the group is erased."""
     await tx.execute(
-        "UPDATE invite_links SET is_open = false WHERE conversation_id = $1 AND link_id = ANY ($2::bytea[])",
+        """
+        UPDATE invite_links SET is_open = false, card = NULL
+         WHERE conversation_id = $1 AND link_id = ANY ($2::bytea[])
+        """,
         conversation,
         closed,
     )
+
+
+async def update_card(tx: Tx, conversation: ConversationId, link_id: bytes, card: bytes) -> bool:
+    """Keep what an open link says of its group; tells whether there is such a link."""
+    found = await tx.fetchval(
+        """
+        UPDATE invite_links SET card = $3 WHERE conversation_id = $1 AND link_id = $2 AND is_open
+        RETURNING true
+        """,
+        conversation,
+        link_id,
+        card,
+    )
+    return bool(found)
 
 
 async def select_link(reader: Reader, token_hash: bytes) -> LinkRow | None:
     """Find a link, open or closed, by the hash of its token."""
     row = await reader.fetchrow(
         """
-        SELECT l.conversation_id, l.link_id, l.is_open, l.expires, l.uses, l.used, l.token_hash, c.kind,
-               c.member_count, s.number
+        SELECT l.conversation_id, l.link_id, l.is_open, l.expires, l.uses, l.used, l.token_hash, l.card,
+               c.kind, c.member_count, s.number
           FROM invite_links l JOIN conversations c USING (conversation_id) JOIN memberships s USING (conversation_id)
          WHERE l.token_hash = $1 AND c.deleted_at IS NULL
         """,
@@ -91,6 +108,7 @@ async def select_link(reader: Reader, token_hash: bytes) -> LinkRow | None:
         row["kind"],
         row["member_count"],
         row["number"],
+        row["card"],
     )
 
 

@@ -108,6 +108,8 @@ class Submission:
     token_hash: bytes | None = None
     """Of the token by which a link that they open is found."""
     is_ban: bool = False
+    card: bytes | None = None
+    """What that link says of the group, sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +172,4 @@ class LinkRow(NamedTuple):
     kind: ConversationKind
     member_count: int
     number: int
+    card: bytes | None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from aparte.e2ee import entry as entries
 from aparte.e2ee.membership import POLICY_MODERATORS_WRITE
+from aparte.e2ee.padding import PADDED_TO
 from aparte.server.conversations.model import Standing
 from aparte.server.log.model import Since
 from aparte.server.messages.model import (
@@ -71,7 +72,7 @@ def sealed_digest(conversation: ConversationId, entry: SealEntry) -> int:
 
 def check_sealed(entry: SealEntry) -> None:
     """Refuse a sealed entry that no client can have meant: of a length sealing does not give, or without its target."""
-    if (len(entry.sealed) - entries.TAG_BYTES) % entries.PADDED_TO:
+    if (len(entry.sealed) - entries.TAG_BYTES) % PADDED_TO:
         raise Refusal("invalid", "sealed has not the length of a sealed content")
     if (entry.target is None) == (entry.kind in AIMING) and entry.kind != kinds.MESSAGE:
         raise Refusal("invalid", "kinds 2 to 5 have a target, 6 and 7 have none")

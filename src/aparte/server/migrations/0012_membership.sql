@@ -43,7 +43,7 @@ ALTER TABLE members ADD CONSTRAINT members_account_key_check
 ALTER TABLE members ADD CONSTRAINT members_banned_check CHECK ((banned_at IS NULL) = (banned_by IS NULL)) NOT VALID;
 
 -- Links that let in whoever has them. The token that finds one is kept as its hash alone, of closed ones too: no other
--- link is found by it.
+-- link is found by it. `card` says what the group is called, sealed for those who have the link; closing erases it.
 CREATE TABLE invite_links (
   conversation_id uuid NOT NULL REFERENCES conversations,
   link_id bytea NOT NULL CHECK (length(link_id) = 16),
@@ -55,6 +55,7 @@ CREATE TABLE invite_links (
   used bigint NOT NULL CHECK (used >= 0),
   is_open boolean NOT NULL DEFAULT true,
   token_hash bytea CONSTRAINT invite_links_token_key UNIQUE CHECK (length(token_hash) = 32),
+  card bytea CHECK (length(card) BETWEEN 1 AND 12288),
   PRIMARY KEY (conversation_id, link_id)
 ) WITH (fillfactor = 60);
 

@@ -3,7 +3,7 @@
 from aparte.server.conversations.actions.access import authorise, ids_of, move_read_mark
 from aparte.server.conversations.actions.bans import bans, lift_ban
 from aparte.server.conversations.actions.groups import create_group, epoch, statements, submit
-from aparte.server.conversations.actions.invites import invite, invite_statements, join_by_link
+from aparte.server.conversations.actions.invites import invite, invite_statements, join_by_link, renew_card
 from aparte.server.conversations.actions.membership import change_role, join, leave, members, remove
 from aparte.server.conversations.actions.private import open_direct, private, renew_epochs
 from aparte.server.conversations.actions.rooms import change, create, directory, ensure_lounge, get, mine
@@ -34,6 +34,7 @@ __all__ = [
     "open_direct",
     "private",
     "remove",
+    "renew_card",
     "renew_epochs",
     "statements",
     "submit",

@@ -157,6 +157,8 @@ async def _write_links(
         for link, by in fold.opened(new.said).items():
             if link in after.links:
                 await links.upsert_link(tx, conversation, link, after.links[link], by, new.token_hash)
+                if new.card is not None:
+                    await links.update_card(tx, conversation, link, new.card)
     used = {link: row.used for link, row in after.links.items() if link in known and known[link].used != row.used}
     if used:
         await links.update_used(tx, conversation, used)

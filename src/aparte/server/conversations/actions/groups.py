@@ -63,10 +63,11 @@ async def submit(
     said = fold.read(new.statements)
     fold.check_actor(said, caller.account)
     fold.check_ban(said, is_ban=new.ban)
+    fold.check_card(said, has_card=new.card is not None)
     if any(one.statement.action is not Action.LEAVE for one in said):
         rules.check_platform(caller.role)
     token_hash = fold.token_hash(new.token) if new.token is not None else None
-    return await gathering.submit(Submission(conversation, caller, said, token_hash, new.ban))
+    return await gathering.submit(Submission(conversation, caller, said, token_hash, new.ban, new.card))
 
 
 async def _repeat_of_former(

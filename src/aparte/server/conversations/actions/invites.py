@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 from aparte.e2ee.statement import Action
 from aparte.server.conversations import fold, links, rules
 from aparte.server.conversations.actions import admitting
+from aparte.server.conversations.actions.access import authorise
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.conversations.actions.groups import page_of
 from aparte.server.conversations.model import LinkRow, Submission
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader
+from aparte.server.log import actions as log
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Admitted, Invite, SignedStatement, StatementPage
-from aparte.wire.ids import InviteToken
+from aparte.wire.ids import ConversationId, InviteToken
 
 LATEST = 253_402_300_800
 """The year 10000: a link that ends later does not end as far as anybody can write."""
@@ -33,7 +35,22 @@ async def invite(db: Database, token: InviteToken) -> Invite:
         link.number,
         datetime.fromtimestamp(link.expires, UTC) if 0 < link.expires < LATEST else None,
         link.uses - link.used if link.uses else None,
+        link.card,
     )
+
+
+async def renew_card(db: Database, caller: Caller, conversation: ConversationId, link_id: bytes, card: bytes) -> None:
+    """Replace what an open link says of its group; for those who may change what the group says of itself.
+
+    Refuses with `not_member`, `mode_mismatch`, `forbidden`, and `not_found` where no such link is open.
+    """
+    async with db.transaction() as tx:
+        await log.lock(tx, conversation)
+        standing = await authorise(tx, caller, conversation, "read")
+        rules.check_group(standing)
+        rules.check("edit_profile", standing, caller.role)
+        if not await links.update_card(tx, conversation, link_id, card):
+            raise Refusal("not_found")
 
 
 async def invite_statements(db: Database, token: InviteToken, after: int) -> StatementPage:
