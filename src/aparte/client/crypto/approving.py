@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from aparte.client.api import keys as api
-from aparte.client.crypto import own, pins, shared
+from aparte.client.crypto import own, passing, pins, shared
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
 from aparte.e2ee import device_list
@@ -100,6 +100,7 @@ async def admit(session: Session, answered: Answered, code: str) -> None:
             continue
         with session.store.transaction(durable=True) as tx:
             pins.take(tx, account, [signed], own.now_ms(), is_ours=True)
+            passing.owe_own_devices(tx, account)
         return
 
 

@@ -84,7 +84,7 @@ def _keep(session: Session, conversation: ConversationId, some: list[Recipient],
                 sender_keys.give_up(tx, conversation, one, now)
             else:
                 sender_keys.give(tx, mine, conversation, one, now)
-        passing.owe_newcomers(tx, conversation, {one.account for one in some})
+        passing.owe_newcomers(tx, conversation, mine.account, {one.account for one in some})
 
 
 async def _distribute(session: Session, conversation: ConversationId, part: Distributions) -> None:

@@ -3,8 +3,8 @@
 The newest words of the group about itself go to everybody who came after them: from the device that added them, from
 those of whoever made their invite link, and from everybody who first gives them a chain. What was said before goes
 only if whoever added them wants it and the group allows it, from the newest backwards, in sealed objects. What is owed
-is kept until it has gone. A device that was linked to an account which was there already is owed nothing: what it may
-read it gets from its own account. Source: docs/protocol/e2ee.md, 3.4.
+is kept until it has gone. A device that was linked to an account which was there already is owed what the group says of
+itself by the other devices of its account, and by nobody else. Source: docs/protocol/e2ee.md, 3.4.
 """
 
 import asyncio
@@ -42,6 +42,8 @@ from aparte.wire.messages import Entry
 
 AGAIN_MS = 3_600_000
 """When it is tried again after the server has refused, for what it may hold is limited."""
+LINKING_MS = 60_000
+"""When a device of one's own is tried again that cannot be written to yet: it was put on the list a moment ago."""
 LOOKED_AT = 100
 """How many entries are opened and looked at in one transaction, before others have a turn."""
 OVER = frozenset({"not_member", "not_found", "forbidden", "blocked", "no_keys", "peer_without_keys"})
@@ -53,7 +55,12 @@ def owe(tx: Tx, conversation: ConversationId, account: AccountId, *, history: bo
     passing.upsert_due(tx, conversation, account, history=history)
 
 
-def owe_newcomers(tx: Tx, conversation: ConversationId, accounts: Iterable[AccountId]) -> None:
+def owe_own_devices(tx: Tx, me: AccountId) -> None:
+    """Let a device that was linked just now be owed what every group says of itself."""
+    passing.upsert_due_everywhere(tx, me)
+
+
+def owe_newcomers(tx: Tx, conversation: ConversationId, me: AccountId, accounts: Iterable[AccountId]) -> None:
     """Let those who are given a chain be owed what the group has said of itself before they came."""
     membership, said = folding.state(tx, conversation), _said(tx, conversation)
     known = [rosters.known(tx, conversation, kept.epoch) for kept in said]
@@ -62,7 +69,7 @@ def owe_newcomers(tx: Tx, conversation: ConversationId, accounts: Iterable[Accou
         return
     for account in accounts:
         member = membership.members.get(account.bytes)
-        if member is not None and member.number > since:
+        if member is not None and (member.number > since or account == me):
             owe(tx, conversation, account)
 
 
@@ -129,13 +136,22 @@ async def _pass_on(session: Session, due: DueRow) -> None:
     if newcomer is not None and has_history:
         await _pass_history(session, due, newcomer, devices)
     with session.store.transaction() as tx:
-        passing.delete_due(tx, due)
+        if due.account == me and triples and not _are_all_there(tx, me, devices):
+            passing.update_look_at(tx, due, now_ms() + LINKING_MS)
+        else:
+            passing.delete_due(tx, due)
+
+
+def _are_all_there(tx: Tx, me: AccountId, devices: Sequence[ListedDevice]) -> bool:
+    """Tell whether all other devices of one's own could be written to."""
+    pin = pins.pinned(tx, me)
+    return pin is None or len(devices) >= len([one for one in pin.list.devices if one.device not in pin.dormant]) - 1
 
 
 def _newcomer(tx: Tx, due: DueRow, me: AccountId) -> Newcomer | None:
     """Give who waits as the newest statements have it; None if one of the two is out."""
     row, membership = conversations.select_conversation(tx, due.conversation), folding.state(tx, due.conversation)
-    if row is None or row.role is None or membership is None or due.account == me:
+    if row is None or row.role is None or membership is None:
         return None
     if not {me.bytes, due.account.bytes} <= membership.members.keys():
         return None
@@ -158,7 +174,8 @@ async def _devices(session: Session, newcomer: Newcomer) -> list[ListedDevice]:
         if pin is None or not lines.follows(tx, account, admitted, pin.list.account_key.serialize()):
             raise KeyRefused("no_keys")
         pins.check_may_send(tx, account)
-        devices = [listed for listed in pin.list.devices if listed.device not in pin.dormant]
+        out_of_reach = {mine.device.bytes, *pin.dormant}
+        devices = [listed for listed in pin.list.devices if listed.device not in out_of_reach]
         strange = [(account, one) for one in devices if not pairwise.has_session(tx, mine, account, one)]
     failed = await bundles.begin_sessions(session, strange)
     return [listed for listed in devices if listed.device not in failed]
@@ -171,7 +188,9 @@ def _said(tx: Tx, conversation: ConversationId) -> list[SealedRow]:
 
 
 def _lacking(tx: Tx, due: DueRow, newcomer: Newcomer) -> list[Triple]:
-    fresh = [kept for kept in _said(tx, due.conversation) if not passing.has_passed(tx, due, kept.hash)]
+    """What was not passed on to somebody; to one's own account always, for who of its devices has it is not kept."""
+    is_own = due.account == newcomer.me
+    fresh = [kept for kept in _said(tx, due.conversation) if is_own or not passing.has_passed(tx, due, kept.hash)]
     return [triple for kept in fresh if (triple := newcomer.triple(tx, kept)) is not None]
 
 

@@ -35,6 +35,19 @@ def upsert_due(tx: Tx, conversation: ConversationId, account: AccountId, *, hist
     )
 
 
+def upsert_due_everywhere(tx: Tx, account: AccountId) -> None:
+    """Remember it of every group that one is in."""
+    tx.run(
+        """
+        INSERT INTO passing_due (conversation_id, account_id, history, before_seq, look_at)
+        SELECT conversation_id, ?, 0, ?, 0 FROM conversations WHERE kind = 'group' AND role IS NOT NULL
+        ON CONFLICT (conversation_id, account_id) DO UPDATE SET look_at = 0
+        """,
+        account.bytes,
+        EVERYTHING,
+    )
+
+
 def select_due(tx: Tx, now: int) -> list[DueRow]:
     """Read who waits."""
     rows = tx.rows(
