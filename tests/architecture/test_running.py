@@ -20,6 +20,7 @@ TASKS = {
     "client/client.py": "the line and the outbox of one client, cancelled by its close",
     "client/gateway.py": "a TaskGroup of the library, which owns them",
     "cli/progress.py": "waits a moment before it says anything, cancelled when the work is done",
+    "cli/running.py": "looks for notices beside a command that stays, cancelled when that ends",
     "bench/load.py": "measures, and ends with the run",
 }
 """Where tasks are started outside of `kit.tasks`, and who ends them."""
