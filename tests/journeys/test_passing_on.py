@@ -7,7 +7,7 @@ It is shown as passed on until entries of its senders prove it, it is no news, a
 import pytest
 
 from aparte.client.core import locating
-from aparte.client.crypto import mailbox, passed_on, passing
+from aparte.client.crypto import mailbox, passed_on, passing, unearthing
 from aparte.client.errors import ClientError
 from aparte.client.model import Message
 from aparte.client.store import entries
@@ -66,6 +66,14 @@ def texts(who: Talker, circle: Circle) -> set[str]:
     return {str(entry.body["text"]) for entry in kept(who, circle.id) if entry.kind == kinds.MESSAGE and entry.body}
 
 
+def unlinked(who: Talker) -> int:
+    """How many messages are shown as passed on."""
+    with who.client._session.store.reading() as tx:
+        row = tx.row("SELECT count(*) FROM sealed WHERE state = 'open' AND passed_by IS NOT NULL AND is_linked = 0")
+    assert row is not None
+    return int(row[0])
+
+
 class NoObjects(Rule):
     """The server is in trouble whenever an object is fetched."""
 
@@ -86,7 +94,7 @@ class Failing(Rule):
 
     def path(self, asker: DeviceId, method: str, path: str) -> str:
         """Refuse when that is over."""
-        if method == "GET" and "/entries?" in path:
+        if method == "GET" and "/entries?" in path and "limit=8" in path:
             self.left -= 1
             if self.left < 0:
                 self.done += 1
@@ -319,10 +327,11 @@ async def test_a_long_history_comes_in_several_objects_and_survives_the_end_of_a
     monkeypatch.setattr(passing, "LOOKED_AT", 10)
     monkeypatch.setattr(passed_on, "NEAR", 8)
     monkeypatch.setattr(locating, "NEAR", 8)
+    monkeypatch.setattr(unearthing, "STEPS", 7)
     async for _ in bob.client.send_many(two.target, [f"bob {number}" for number in range(60)]):
         pass
     await alice.hears("bob 59")
-    failing = Failing(6)
+    failing = Failing(4)
     with two.evil.doing(failing):
         carol = await newcomer(two)
         await carol.comes(lambda: failing.done > 0)
@@ -332,6 +341,10 @@ async def test_a_long_history_comes_in_several_objects_and_survives_the_end_of_a
     await carol.comes(lambda: len(opened(carol)) >= 62, f"{len(opened(carol))}")
     found = await carol.client.history(two.target, limit=100)
     assert [one.text for one in found] == ["welcome to two", *(f"bob {number}" for number in range(60))]
+    assert {one.passed_by for one in found} == {alice.username}
+    await two.say(bob, "still here")
+    await carol.hears("still here")
+    await carol.comes(lambda: unlinked(carol) == 1, "hashes were not followed to the end")
     with carol.client._session.store.reading() as tx:
         assert tx.rows("SELECT * FROM passed_offers") == []
     with alice.client._session.store.reading() as tx:

@@ -8,12 +8,12 @@ the real one would have missed.
 from collections.abc import Sequence
 from contextlib import suppress
 
+from aparte.client.core import retry
 from aparte.client.core.bodies import body_of
-from aparte.client.core.sync import NOT_OURS
 from aparte.client.crypto import disagreeing, folding, learning, lists, passing, pins, rosters
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Changed
-from aparte.client.errors import ClientError, KeyRefused
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
 from aparte.client.session import Session
 from aparte.client.store import conversations, epochs, key_questions, passed_on, sealed, statements
 from aparte.client.store.conversations import ConversationRow
@@ -48,8 +48,8 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
     if is_new:
         try:
             await _prepare_group(session, row, new, me)
-        except ClientError as error:  # who is out is not told any more, and sees for themselves what does not fit
-            if error.code not in NOT_OURS and not isinstance(error, KeyRefused):
+        except ClientError as error:  # what is not told is missing below, and named there
+            if retry.is_transient(error) or isinstance(error, NotSignedIn):
                 raise
     return True
 

@@ -77,8 +77,19 @@ async def fetch(session: Session, reader: Reader, on_change: Callable[[], None])
             if isinstance(error, NotSignedIn | Unreachable):
                 raise
             trouble = trouble or error
+    await _follow(session)
     if trouble is not None:
         raise trouble
+
+
+async def _follow(session: Session) -> None:
+    """Follow hashes into what was passed on, as far as they lead."""
+    with session.store.reading() as tx:
+        is_left = passed_on.has_links(tx)
+    while is_left:
+        with session.store.transaction() as tx:
+            is_left = unearthing.go_on(tx)
+        await asyncio.sleep(0)
 
 
 async def _looked_at(session: Session, offer: OfferRow, reader: Reader, on_change: Callable[[], None]) -> None:
@@ -127,7 +138,8 @@ async def _taken_in(session: Session, offer: OfferRow, reader: Reader) -> bool:
             raise
         return False
     with session.store.transaction() as tx:
-        unearthing.link(tx, offer.conversation)
+        numbers = [one.number for one in triples]
+        unearthing.link(tx, offer.conversation, min(numbers), max(numbers))
     return opened > 0
 
 

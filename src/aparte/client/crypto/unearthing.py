@@ -26,6 +26,9 @@ from aparte.wire import kinds
 from aparte.wire.ids import AccountId, ConversationId
 from aparte.wire.messages import Entry
 
+STEPS = 100
+"""How far hashes are followed in one transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Find:
@@ -71,10 +74,19 @@ def take(tx: Tx, find: Find, triple: Triple | None, reader: Reader) -> bool:
     return True
 
 
-def link(tx: Tx, conversation: ConversationId) -> None:
-    """Follow the hashes of what is known to be its sender's to what was passed on of the same device."""
-    for follower in passed_on.select_followers(tx, conversation):
-        _follow(tx, follower)
+def link(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> None:
+    """Let the hashes of what is known to be its sender's be followed to what was passed on between two positions."""
+    for follower in passed_on.select_followers(tx, conversation, first_seq, last_seq):
+        passed_on.insert_link(tx, conversation, follower.seq)
+
+
+def go_on(tx: Tx) -> bool:
+    """Follow hashes a while; False once there is nothing left to follow."""
+    kept = passed_on.select_link(tx)
+    if kept is not None:
+        passed_on.delete_link(tx, kept.conversation, kept.seq)
+        _follow(tx, kept)
+    return kept is not None
 
 
 def follow(tx: Tx, conversation: ConversationId, seq: int) -> None:
@@ -133,7 +145,9 @@ def _store(tx: Tx, find: Find, arrival: Arrival, key: bytes, reader: Reader) -> 
 
 def _follow(tx: Tx, follower: SealedRow) -> None:
     """Go back along `prev`; what stands in the place of an entry that is proven, and is another one, was forged."""
-    while follower.counter > 1:
+    for _ in range(STEPS):
+        if follower.counter <= 1:
+            return
         before = passed_on.select_counted(tx, follower.conversation, follower.device, follower.counter - 1)
         doubtful = [row for row in before if row.passed_by is not None and not row.is_linked]
         proven = next((row for row in doubtful if row.hash == follower.prev), None)
@@ -144,6 +158,7 @@ def _follow(tx: Tx, follower: SealedRow) -> None:
             return
         passed_on.update_linked(tx, proven)
         follower = proven
+    passed_on.insert_link(tx, follower.conversation, follower.seq)
 
 
 def _refuse(tx: Tx, row: SealedRow) -> None:

@@ -44,6 +44,11 @@ def insert_offer(tx: Tx, row: OfferRow) -> None:
     )
 
 
+def has_links(tx: Tx) -> bool:
+    """Tell whether hashes are to be followed."""
+    return tx.row("SELECT 1 FROM passed_links LIMIT 1") is not None
+
+
 def count_offers(tx: Tx, account: AccountId) -> int:
     """Count what waits of one account's."""
     row = tx.row("SELECT count(*) FROM passed_offers WHERE account_id = ?", account.bytes)
@@ -133,19 +138,37 @@ def select_aiming(tx: Tx, conversation: ConversationId, digest: bytes) -> list[S
     return [sealed_row(row) for row in rows]
 
 
-def select_followers(tx: Tx, conversation: ConversationId) -> list[SealedRow]:
-    """Read what is known to be its sender's and comes right after something that is only passed on."""
+def select_followers(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> list[SealedRow]:
+    """Read what is known to be its sender's and comes right after something between that is only passed on."""
     rows = tx.rows(
         f"""
         SELECT {", ".join(f"n.{column}" for column in COLUMNS.split(", "))}
           FROM sealed p JOIN sealed n ON n.conversation_id = p.conversation_id AND n.device_id = p.device_id
                                      AND n.counter = p.counter + 1
-         WHERE p.conversation_id = ? AND p.passed_by IS NOT NULL AND p.is_linked = 0
+         WHERE p.conversation_id = ? AND p.seq BETWEEN ? AND ? AND p.passed_by IS NOT NULL AND p.is_linked = 0
            AND ((n.passed_by IS NULL AND n.state = 'open') OR n.is_linked = 1)
         """,  # noqa: S608 - constant
         conversation.bytes,
+        first_seq,
+        last_seq,
     )
     return [sealed_row(row) for row in rows]
+
+
+def insert_link(tx: Tx, conversation: ConversationId, seq: int) -> None:
+    """Remember to follow the hash of an entry."""
+    tx.run("INSERT OR IGNORE INTO passed_links (conversation_id, seq) VALUES (?, ?)", conversation.bytes, seq)
+
+
+def select_link(tx: Tx) -> SealedRow | None:
+    """Read an entry whose hash is to be followed."""
+    row = tx.row(f"SELECT {COLUMNS} FROM passed_links JOIN sealed USING (conversation_id, seq) LIMIT 1")  # noqa: S608 - constant
+    return sealed_row(row) if row else None
+
+
+def delete_link(tx: Tx, conversation: ConversationId, seq: int) -> None:
+    """The hash of an entry was followed."""
+    tx.run("DELETE FROM passed_links WHERE conversation_id = ? AND seq = ?", conversation.bytes, seq)
 
 
 def update_linked(tx: Tx, row: SealedRow) -> None:

@@ -133,6 +133,13 @@ CREATE TABLE passed_to (
   PRIMARY KEY (conversation_id, account_id, hash)
 ) STRICT;
 
+-- From which entries on the hashes must still be followed back into what was passed on.
+CREATE TABLE passed_links (
+  conversation_id BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (conversation_id, seq)
+) STRICT;
+
 -- What was passed on to this device and is not taken in yet: triples, or the object that has them.
 CREATE TABLE passed_offers (
   offer INTEGER PRIMARY KEY AUTOINCREMENT,
