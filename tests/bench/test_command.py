@@ -43,3 +43,16 @@ def test_direct_conversations_are_measured_in_the_same_way(tmp_path: Path) -> No
     figures = {figure["name"]: figure["value"] for figure in section["figures"]}
     assert figures["undelivered"] == figures["refused_or_closed"] == 0
     assert figures["messages_in_all"] > 0
+
+
+def test_a_group_is_measured_on_the_server_and_with_the_sdk(tmp_path: Path) -> None:
+    options = ["--members", "3", "--others", "2", "--seconds", "0.5", "--rate", "100"]
+    done = bench("group", *options, "--json", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    on_the_server, with_the_sdk = json.loads(done.stdout)["sections"]
+    figures = {figure["name"]: figure["value"] for figure in on_the_server["figures"]}
+    assert figures["undelivered"] == figures["refused_or_closed"] == 0
+    assert figures["deliveries_per_second"] > figures["messages_per_second"] > 0
+    figures = {figure["name"]: figure["value"] for figure in with_the_sdk["figures"]}
+    assert figures["ciphertexts_of_a_later_message"] == figures["keys_of_a_later_message"] == 1
+    assert figures["first_message"] > 0

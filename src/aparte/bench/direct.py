@@ -99,7 +99,7 @@ def _seat(place: Gateway, pair: Pair, number: int) -> SealedSeat:
 async def _pair(here: Crowd, connection: Connection, both: tuple[Person, Person]) -> Pair:
     """Give the one a second device, then open the conversation, so that its first epoch is the one that lasts."""
     one, other = both
-    listed, second = await _second_device(here, connection, one)
+    listed, second = await second_device(here, connection, one)
     pair = Pair(one, other, (listed, keys.first_list(other.account, other.device)), second)
     body = NewDirect(pair.conversation, other.account)
     answer = await connection.ask(request(here.url, "POST", "/conversations/direct", body, one.token))
@@ -107,7 +107,8 @@ async def _pair(here: Crowd, connection: Connection, both: tuple[Person, Person]
     return pair
 
 
-async def _second_device(here: Crowd, connection: Connection, person: Person) -> tuple[SignedList, DeviceId]:
+async def second_device(here: Crowd, connection: Connection, person: Person) -> tuple[SignedList, DeviceId]:
+    """Link another device of somebody, which is never connected; gives their new list and its id."""
     device = DeviceId(uuid4())
     log_in = LogIn(name_of(person.account), PASSWORD, NewDevice(device, "second"))
     tokens = (await connection.ask(request(here.url, "POST", "/sessions", log_in))).read(Tokens)

@@ -2,13 +2,14 @@
 
 Everybody has one device, which is connected, and everybody says something: each message goes to all others. Before the
 measurement each device gives its chain to the others and says something first, which they ask for; what is measured is
-what comes after. The cryptography is the clients' and is measured by `aparte bench e2ee`.
+what comes after. The cryptography is the clients' and is measured by `aparte bench e2ee`; what it takes the SDK to speak
+to many devices is measured after the server, with one speaker.
 """
 
 import os
 from dataclasses import dataclass, field
 
-from aparte.bench import members, room
+from aparte.bench import members, room, speaker
 from aparte.bench.crowd import Crowd, Person, crowd
 from aparte.bench.frames import BODY_BYTES, Template
 from aparte.bench.load import Drive, Load, Seat
@@ -37,6 +38,8 @@ class Options:
     """What to measure."""
 
     members: int = 100
+    others: int = 0
+    """People with two devices each whom somebody speaks to with the SDK; 0: not at all."""
     drive: Drive
 
 
@@ -62,7 +65,10 @@ async def run(server: Server, options: Options) -> list[Section]:
         seats = await here.each(
             enumerate(people), lambda connection, one: _seat(here, connection, (conversation, present), devices, one)
         )
-    return [await room.loaded(server, Load(seats, len(seats) - 1, ENCODING), options.drive, _title(options))]
+    sections = [await room.loaded(server, Load(seats, len(seats) - 1, ENCODING), options.drive, _title(options))]
+    if options.others:
+        sections.append(await speaker.run(server, options.others))
+    return sections
 
 
 async def _begin(here: Crowd, people: list[Person]) -> tuple[ConversationId, EpochMembers]:

@@ -41,6 +41,20 @@ async def select_wal_bytes(connection: Any) -> int:
     return int(await connection.fetchval("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"))
 
 
+async def count_newest(connection: Any) -> tuple[int, int]:
+    """Count the sealed contents and the keys, in whatever form, that are stored for the newest sealed message."""
+    row = await connection.fetchrow(
+        """
+        WITH newest AS (SELECT conversation_id, seq FROM messages WHERE sealed IS NOT NULL ORDER BY id DESC LIMIT 1)
+        SELECT (SELECT count(*) FROM messages JOIN newest USING (conversation_id, seq)) AS contents,
+               (SELECT coalesce(sum(CASE WHEN group_key IS NULL THEN get_byte(envelopes, 0) ELSE 1 END), 0)
+                  FROM message_key_sets JOIN newest USING (conversation_id, seq))
+               + (SELECT count(*) FROM distributions JOIN newest USING (conversation_id, seq)) AS keys
+        """
+    )
+    return row["contents"], row["keys"]
+
+
 async def slow_flushes(connection: Any, microseconds: int) -> None:
     """Let every flush of the write-ahead log wait before it begins, as if the disk were slow."""
     await connection.execute(f"ALTER SYSTEM SET commit_delay = {int(microseconds)}")

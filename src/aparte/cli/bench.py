@@ -99,13 +99,15 @@ def group(
     folder: Folder = None,
     slow_flush: SlowFlush = 0,
     members: Annotated[int, typer.Option(help="People in the group, all connected.", min=2, max=500)] = 100,
+    others: Annotated[int, typer.Option(help="People of two devices to speak to; 0: none.", min=0, max=499)] = 100,
     rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: one each.", min=0)] = 0,
 ) -> None:
-    """Measure sealed messages a second in one group, and how long they take to reach everybody."""
+    """Measure sealed messages a second in one group, and what it takes to speak to many devices."""
     from aparte.bench import group as measured
     from aparte.bench.load import Drive
 
-    options = measured.Options(members=members, drive=Drive(seconds=seconds, warm_up=min(2.0, seconds), rate=rate))
+    drive = Drive(seconds=seconds, warm_up=min(2.0, seconds), rate=rate)
+    options = measured.Options(members=members, others=others, drive=drive)
     wanted = _wanted(server, workers, folder, slow_flush)
     _run("group", lambda at: measured.run(at, options), wanted, as_json=as_json)
 
