@@ -2,8 +2,8 @@
 
 Everybody has one device, which is connected, and everybody says something: each message goes to all others. Before the
 measurement each device gives its chain to the others and says something first, which they ask for; what is measured is
-what comes after. The cryptography is the clients' and is measured by `aparte bench e2ee`; what it takes the SDK to speak
-to many devices is measured after the server, with one speaker.
+what comes after. The cryptography is the clients' and is measured by `aparte bench e2ee`; what it takes the SDK to
+speak to many devices is measured after the server, with one speaker.
 """
 
 import os
