@@ -11,10 +11,11 @@ from tests.support.valkey import until
 
 from aparte.client import Client, ClientError, Place, TimeOver
 from aparte.client.api import keys as api
-from aparte.client.crypto import membership
+from aparte.client.crypto import key_requests, membership, pins
+from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import Unreachable
 from aparte.client.model import Message
-from aparte.client.store import own_chains
+from aparte.client.store import own_chains, payloads, sealed
 from aparte.client.store.own_chains import GivenRow
 from aparte.e2ee.membership import MODERATOR, POLICY_MODERATORS_WRITE
 from aparte.wire import limits
@@ -257,6 +258,57 @@ async def exchanged(asking: Client, asked: Client) -> None:
 
 def mailbox_of(who: Client) -> Any:
     return who._gateway._mailbox
+
+
+async def test_who_is_out_is_given_no_key_any_more(newcomer: Newcomer) -> None:
+    ann, bob, carol = await newcomer("ann"), await newcomer("bob"), await newcomer("carol")
+    group = await group_of(ann, bob, carol)
+    sent = await ann.send(str(group), "to bob and carol")
+    await shown(ann, group)
+    await membership.remove(ann._session, group, account_of(carol))
+    reader = Reader(account_of(ann), ann.device_id, None)
+    with ann._session.store.transaction() as tx:
+        row = sealed.select_at(tx, group, sent.seq)
+        assert row is not None
+        for who, given in ((carol, 0), (bob, 1)):
+            pin = pins.pinned(tx, account_of(who))
+            assert pin is not None
+            key_requests.answer(tx, reader, account_of(who), pin.list.devices[0], [row.hash])
+            assert len(payloads.select_payloads(tx, 10)) == given
+            assert (given == 1) is own_chains.select_given(tx, group)[who.device_id].is_due
+
+
+async def test_a_deletion_that_opens_after_the_restore_that_followed_it_takes_nothing_away(newcomer: Newcomer) -> None:
+    ann, bob = await newcomer("ann"), await newcomer("bob")
+    group = await group_of(ann, bob)
+    sent = await ann.send(str(group), "said")
+    assert await texts(bob, group) == ["said"]
+    forget_chains(bob, group)
+    await ann.delete(str(group), sent.id)
+    await ann.restore(str(group), sent.id)
+    assert await texts(bob, group) == ["said"]
+    await shown(ann, group)
+    await exchanged(ann, bob)
+    await exchanged(bob, ann)
+    [message] = await shown(bob, group)
+    assert (message.text, message.deleted_at) == ("said", None)
+    with bob._session.store.reading() as tx:
+        assert sealed.select_unreadable(tx) == {}
+
+
+async def test_a_device_that_sealed_for_other_readers_stops_the_others_while_it_is_inside(newcomer: Newcomer) -> None:
+    ann, bob, carol = await newcomer("ann"), await newcomer("bob"), await newcomer("carol")
+    group = await group_of(ann, bob, carol)
+    await carol.send(str(group), "hello")
+    assert await texts(ann, group) == ["hello"]
+    with ann._session.store.transaction() as tx:
+        tx.run("UPDATE sealed SET state = 'refused', code = 'roster_mismatch' WHERE conversation_id = ?", group.bytes)
+    with pytest.raises(ClientError) as refused:
+        await ann.send(str(group), "to whom?")
+    assert refused.value.code == "roster_mismatch"
+    await membership.remove(ann._session, group, account_of(carol))
+    await ann.send(str(group), "to bob")
+    assert (await texts(bob, group))[-1] == "to bob"
 
 
 # Bundles --------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes]
     found, roster = rosters.newest(tx, row, own.account)
     for account in found:
         pins.check_may_send(tx, account)
-    if sealed.has_mismatch(tx, row.conversation):
+    if sealed.select_mismatched(tx, row.conversation):
         raise KeyRefused("roster_mismatch")
     epoch = epochs.select_newest(tx, row.conversation)
     if epoch is None or epoch.roster != roster:
@@ -142,13 +142,17 @@ def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes]
 
 
 def _group_epoch(tx: Tx, row: ConversationRow, own: Own) -> tuple[int, bytes]:
-    """Give the epoch of a group once every device has the chain; while nothing has changed nobody is looked at."""
+    """Give the epoch of a group once every device has the chain; while nothing has changed nobody is looked at.
+
+    A device that sealed for other readers than ours stops us for as long as it is inside.
+    """
     was_ready, now = epochs.select_ready(tx, row.conversation) is not None, now_ms()
     epoch = rosters.ready(tx, row)
-    if sealed.has_mismatch(tx, row.conversation):
-        raise KeyRefused("roster_mismatch")
     if epoch is None:
         raise EpochUnknown
+    odd = sealed.select_mismatched(tx, row.conversation)
+    if odd and any(found.find(device.bytes) is not None for found in epoch.lists.values() for device in odd):
+        raise KeyRefused("roster_mismatch")
     if not was_ready or not sender_keys.is_complete(tx, row.conversation, epoch.roster, now):
         readers, _ = rosters.newest(tx, row, own.account)
         sender_keys.complete(tx, own, row.conversation, (epoch.roster, readers), now)

@@ -140,19 +140,18 @@ def select_waiting(tx: Tx, asked_before: int, limit: int) -> list[SealedRow]:
     return [sealed_row(row) for row in rows]
 
 
-def has_mismatch(tx: Tx, conversation: ConversationId) -> bool:
-    """Tell whether a device sealed for another roster than ours, and nothing that fits came from it since."""
-    return bool(
-        tx.row(
-            """
-            SELECT 1 FROM sealed r
-             WHERE r.conversation_id = ? AND r.code = 'roster_mismatch' AND r.is_cleared = 0
-               AND NOT EXISTS (SELECT 1 FROM sealed s WHERE s.conversation_id = r.conversation_id AND s.seq > r.seq
-                                  AND s.device_id = r.device_id AND s.state <> 'refused')
-            """,
-            conversation.bytes,
-        )
+def select_mismatched(tx: Tx, conversation: ConversationId) -> set[DeviceId]:
+    """Name the devices that sealed for another roster than ours, and from which nothing that fits came since."""
+    rows = tx.rows(
+        """
+        SELECT DISTINCT r.device_id FROM sealed r
+         WHERE r.conversation_id = ? AND r.code = 'roster_mismatch' AND r.is_cleared = 0
+           AND NOT EXISTS (SELECT 1 FROM sealed s WHERE s.conversation_id = r.conversation_id AND s.seq > r.seq
+                              AND s.device_id = r.device_id AND s.state <> 'refused')
+        """,
+        conversation.bytes,
     )
+    return {DeviceId(UUID(bytes=device)) for (device,) in rows}
 
 
 def update_cleared(tx: Tx, peer: AccountId) -> None:
