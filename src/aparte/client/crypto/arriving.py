@@ -1,18 +1,19 @@
 """Before entries of an encrypted conversation are stored: what checking them needs is fetched, as a transaction cannot
 wait.
 
-Of a group the entries are gone through once for nothing, in a transaction that is undone: so what is missing is what
-the real one would have missed.
+Of a group what was signed is taken ahead of the log, entry by entry: so what is missing is missed before it matters.
+What does not hold changes nothing here; it is named where the entry is stored.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
 from aparte.client.core import retry
 from aparte.client.core.bodies import body_of
 from aparte.client.crypto import disagreeing, folding, learning, lists, passing, pins, rosters
 from aparte.client.crypto.own import now_ms
-from aparte.client.crypto.rosters import Changed
+from aparte.client.crypto.rosters import Changed, Named
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
 from aparte.client.session import Session
 from aparte.client.store import conversations, epochs, key_questions, passed_on, sealed, statements
@@ -25,12 +26,6 @@ from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry
 
 HOUR_MS = 3_600_000
-EPOCHS_AT_ONCE = 20
-"""How many epochs of one page of the log the server is asked about; honest ones follow from each other."""
-
-
-class _Undone(Exception):
-    """Ends a transaction that only tried something."""
 
 
 async def prepare(session: Session, conversation: ConversationId, new: Sequence[Entry]) -> bool:
@@ -46,11 +41,7 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
         with suppress(KeyRefused):
             await pins.refresh(session, sorted(wanted))
     if is_new:
-        try:
-            await _prepare_group(session, row, new, me)
-        except ClientError as error:  # what is not told is missing below, and named there
-            if retry.is_transient(error) or isinstance(error, NotSignedIn):
-                raise
+        await _prepare_group(session, row, new, me)
     return True
 
 
@@ -82,14 +73,22 @@ async def _prepare_group(session: Session, row: ConversationRow, new: Sequence[E
         newest = statements.select_newest(tx, row.conversation)
     await learning.know(session, wanted)
     if newest is None or any(folding.number_of(one) > newest[0] + 1 for one in signed[:1]):
-        await learning.learn_statements(session, row.conversation, None)
-    asked: set[int] = set()
-    while len(asked) < EPOCHS_AT_ONCE:
-        missing = _missed(session, row, new, me)
-        if missing is None or missing in asked:
-            return
-        asked.add(missing)
-        await learning.learn(session, row.conversation, missing)
+        await _settled(learning.learn_statements(session, row.conversation, None))
+    for entry in new:
+        missing = _tried(session, row, entry, me)
+        if missing is not None:
+            await _settled(learning.learn(session, row.conversation, missing))
+            _tried(session, row, entry, me)
+        await asyncio.sleep(0)
+
+
+async def _settled(learning_more: Awaitable[None]) -> None:
+    """Learn what can be learnt; what is not told is missing when the entry is stored, and named there."""
+    try:
+        await learning_more
+    except ClientError as error:
+        if retry.is_transient(error) or isinstance(error, NotSignedIn):
+            raise
 
 
 def _statements(new: Sequence[Entry]) -> list[SignedStatement]:
@@ -97,36 +96,30 @@ def _statements(new: Sequence[Entry]) -> list[SignedStatement]:
     return [body.signed for body in bodies if isinstance(body, StatementChange)]
 
 
-def _missed(session: Session, row: ConversationRow, new: Sequence[Entry], me: AccountId) -> int | None:
-    """Try these entries; gives the number of the first epoch that cannot be computed."""
-    missing: int | None = None
-    with suppress(_Undone), session.store.transaction() as tx:
-        for entry in new:
-            missing = _tried(tx, row, entry, me)
-            if missing is not None:
-                break
-        raise _Undone
-    return missing
-
-
-def _tried(tx: Tx, row: ConversationRow, entry: Entry, me: AccountId) -> int | None:
-    body = body_of(entry) if entry.sealed is None else None
-    changed: Changed | None = None
-    if entry.sealed is not None:
-        named = entry.sealed.epoch, entry.sealed.roster
-    elif isinstance(body, StatementChange):
-        if learning.taken(tx, row.conversation, [body.signed]) is not None or not body.epoch:
+def _tried(session: Session, row: ConversationRow, entry: Entry, me: AccountId) -> int | None:
+    """Take what was signed for an entry and compute its epoch; gives the epoch's number if that cannot be."""
+    with suppress(KeyRefused), session.store.transaction() as tx:
+        named, changed = _named(tx, row, entry)
+        if not 0 < named[0] <= SAFE_INTEGER:
             return None
-        named, changed = (body.epoch, body.roster), Changed(statement=folding.number_of(body.signed))
-    elif isinstance(body, DevicesChange):
-        account = lists.account_of(body.devices)
-        with suppress(KeyRefused):
-            pins.take(tx, account, [body.devices], now_ms())
-        changed = Changed(account=account, version=pins.version_of(body.devices))
-        named = body.epoch, body.roster
-    else:
-        return None
-    computed = rosters.compute(tx, row, me, named, entry.seq, changed)
-    if computed is not None:
+        computed = rosters.compute(tx, row, me, named, entry.seq, changed)
+        if computed is None:
+            return named[0]
         rosters.meet(tx, row.conversation, computed[0])
-    return named[0] if computed is None and 0 < named[0] <= SAFE_INTEGER else None
+    return None
+
+
+def _named(tx: Tx, row: ConversationRow, entry: Entry) -> tuple[Named, Changed | None]:
+    """Give the epoch that an entry names and what has begun it, after taking that. Raises KeyRefused."""
+    if entry.sealed is not None:
+        return (entry.sealed.epoch, entry.sealed.roster), None
+    body = body_of(entry)
+    if isinstance(body, StatementChange):
+        folding.take(tx, row.conversation, [body.signed], now_ms())
+        return (body.epoch, body.roster), Changed(statement=folding.number_of(body.signed))
+    if isinstance(body, DevicesChange):
+        account = lists.account_of(body.devices)
+        if lists.is_inside(tx, row, account, account):
+            pins.take(tx, account, [body.devices], now_ms())
+        return (body.epoch, body.roster), Changed(account=account, version=pins.version_of(body.devices))
+    return (0, b""), None

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aparte.client.api import groups as api
-from aparte.client.core.sync import NOT_OURS
+from aparte.client.core import retry
 from aparte.client.crypto import epoch as kept_epochs
 from aparte.client.crypto import folding, lines, pins, rosters
 from aparte.client.crypto.own import now_ms
-from aparte.client.errors import ClientError, KeyRefused
+from aparte.client.errors import ClientError, KeyRefused, NotSignedIn
 from aparte.client.session import Session
 from aparte.client.store import conversations, epochs, list_versions, notices, statements
 from aparte.client.store.db import Tx
@@ -67,7 +67,7 @@ async def introduce(session: Session, conversation: ConversationId) -> None:
     try:
         await learn(session, conversation)
     except ClientError as error:
-        if not isinstance(error, KeyRefused) and error.code not in NOT_OURS:
+        if retry.is_transient(error) or isinstance(error, NotSignedIn):
             raise
 
 
