@@ -1,11 +1,11 @@
-"""From statements to rows: what a chain allows, what the server knows beside it, and what then is different. Pure.
+"""From statements to states: what a chain allows, and what the server knows beside it. Pure.
 
 The fold itself is `aparte.e2ee.membership`, which clients use too. The server only narrows it: it judges the time of
 links, bans, blocks and room, and takes no statement that was signed with an older key than it knows.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from aparte.e2ee import membership
@@ -13,17 +13,11 @@ from aparte.e2ee.errors import BadStatement, InvalidKey
 from aparte.e2ee.keys import PublicKey
 from aparte.e2ee.members import LINKS_MAX, MEMBERS_MAX, Membership
 from aparte.e2ee.statement import ADMIN, OWNER, Action, Signed, Statement, link_id_of
-from aparte.server.conversations.model import Entered, Facts, LinkRow, Said, Standings
-from aparte.server.conversations.rules import ROLES
-from aparte.server.keys.model import NewestList
-from aparte.server.log.model import Difference
-from aparte.wire.content import Role
+from aparte.server.conversations.differences import LETTING_IN
+from aparte.server.conversations.model import Facts, LinkRow, Said
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import SignedStatement
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, InviteToken
-
-LETTING_IN = frozenset({Action.ADD, Action.JOIN})
-"""What can wait a second, to begin one epoch together with others."""
+from aparte.wire.ids import AccountId, ConversationId, InviteToken
 
 
 def read(given: Sequence[SignedStatement]) -> tuple[Said, ...]:
@@ -45,7 +39,7 @@ def token_hash(token: InviteToken) -> bytes:
 
 
 def only_lets_in(said: Iterable[Said]) -> bool:
-    """Tell whether statements only let people in."""
+    """Tell whether statements only let people in: they can wait a second, to begin one epoch together with others."""
     return all(one.statement.action in LETTING_IN for one in said)
 
 
@@ -195,55 +189,10 @@ def _is_over(expires: int, uses: int, used: int, now: float) -> bool:
     return bool((expires and now >= expires) or (uses and used >= uses))
 
 
-# What is different ------------------------------------------------------------------------------------------------
-
-
-def standings(before: Membership | None, after: Membership, said: Sequence[Said]) -> Standings:
-    """Tell whose rows are different after statements; before the first one nobody is inside."""
-    inside = before.members if before else {}
-    entered: dict[bytes, Entered] = {}
-    out: dict[bytes, int] = {}
-    for one in said:
-        what = one.statement
-        if what.action in {Action.CREATE, *LETTING_IN}:
-            entered[what.subject] = _entered(what)
-        elif what.action in {Action.REMOVE, Action.LEAVE}:
-            out[what.subject] = what.number
-    out = {account: number for account, number in out.items() if account not in after.members}
-    told: dict[AccountId, Role | None] = {_id(account): None for account in out if account in inside}
-    for account, member in after.members.items():
-        if account in entered or inside[account].role != member.role:
-            told[_id(account)] = ROLES[member.role]
-    touched = {account.bytes for account in told} | entered.keys() | out.keys()
-    touched |= {one.statement.actor for one in said}
-    return Standings(
-        tuple(entered.values()),
-        {_id(account): number for account, number in out.items()},
-        dict(sorted(told.items())),
-        tuple(sorted(map(_id, touched))),
-    )
-
-
-def _entered(said: Statement) -> Entered:
-    by = _id(said.actor) if said.action is Action.ADD else None
-    link = said.arg if said.action is Action.JOIN else None
-    return Entered(_id(said.subject), said.number, said.subject_key, by, link)
-
-
-def difference(before: Membership | None, after: Membership, lists: Mapping[bytes, NewestList]) -> Difference:
-    """Tell how the epoch of a state differs from that of the state before: who came anew, and is anybody out."""
-    inside = {account: member.number for account, member in before.members.items()} if before else {}
-    came = [account for account, member in after.members.items() if inside.get(account) != member.number]
-    out = [account for account in inside if account not in after.members]
-    changed = {_id(account): lists[account].version for account in came} | {_id(account): 0 for account in out}
-    added = frozenset[DeviceId](device for account in came for device in lists[account].devices)
-    return Difference(changed, added, has_removed=bool(out) or any(account in inside for account in came))
-
-
 def opened(said: Sequence[Said]) -> dict[bytes, AccountId]:
     """The links that statements open or give other terms, with who does."""
     return {
-        link_id_of(one.statement.subject_key): _id(one.statement.actor)
+        link_id_of(one.statement.subject_key): AccountId(UUID(bytes=one.statement.actor))
         for one in said
         if one.statement.action is Action.LINK and one.statement.role != 0
     }
@@ -268,7 +217,3 @@ def check_ban(said: Sequence[Said], is_ban: bool) -> None:
     """A ban is for those who are removed. Refuses with `invalid`."""
     if is_ban and any(one.statement.action is not Action.REMOVE for one in said):
         raise Refusal("invalid", "a ban goes with removals alone")
-
-
-def _id(account: bytes) -> AccountId:
-    return AccountId(UUID(bytes=account))

@@ -13,7 +13,7 @@ from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Action
 from aparte.server.accounts import actions as accounts
 from aparte.server.contacts import actions as contacts
-from aparte.server.conversations import chain, fold, links, rules
+from aparte.server.conversations import chain, differences, fold, links, rules
 from aparte.server.conversations.model import Facts, Prepared, Standings, Submission
 from aparte.server.keys import actions as keys
 from aparte.server.kit.clock import now
@@ -93,7 +93,7 @@ async def store(db: Database, some: Sequence[Prepared]) -> list[Admitted | Refus
     async with db.transaction() as tx:
         conversation, before = some[0].submission.conversation, some[0].before
         said = [one for prepared in some for one in prepared.submission.said]
-        await accounts.lock_all(tx, fold.standings(before, some[-1].after, said).touched)
+        await accounts.lock_all(tx, differences.standings(before, some[-1].after, said).touched)
         head = await log.lock(tx, conversation)
         if await chain.select_end(tx, conversation) != (before.number, before.hash):
             return [Refusal("stale_membership") for _ in some]
@@ -128,7 +128,7 @@ async def write(
     statements = [one for _, one in said]
     lists = await keys.hashes_of(tx, [_id(one) for one in after.members])
     roster = rules.roster_of(conversation, {one: known.hash for one, known in lists.items()}, after.hash)
-    different = fold.difference(before, after, {one.bytes: known for one, known in lists.items()})
+    different = differences.difference(before, after, {one.bytes: known for one, known in lists.items()})
     signed = [(caller.account, caller.device, one.signed) for caller, one in said]
     epoch, places = await log.append_statements(
         tx, NewStatements(conversation, signed, after.number, roster, different)
@@ -136,7 +136,7 @@ async def write(
     await chain.insert_statements(tx, conversation, statements, epoch)
     at = {one.statement.number: place for one, place in zip(statements, places, strict=True)}
     await _write_links(tx, conversation, before, after, taken)
-    standings = fold.standings(before, after, statements)
+    standings = differences.standings(before, after, statements)
     await chain.upsert_members(tx, conversation, standings.entered, at, head.ordinal)
     await chain.update_out(tx, conversation, standings.out, at)
     await chain.update_standings(tx, conversation, after, standings.touched)

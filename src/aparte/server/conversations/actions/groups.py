@@ -4,7 +4,7 @@ import asyncio
 
 from aparte.e2ee.statement import Action
 from aparte.server.accounts import actions as accounts
-from aparte.server.conversations import chain, fold, rules, store
+from aparte.server.conversations import chain, differences, fold, rules, store
 from aparte.server.conversations.actions import admitting
 from aparte.server.conversations.actions.access import authorise, seen
 from aparte.server.conversations.actions.gathering import Gathering
@@ -35,7 +35,7 @@ async def create_group(db: Database, caller: Caller, new: NewGroup) -> Conversat
     # Some hundred signatures at once: beside the event loop, and before anything is locked.
     after = await asyncio.to_thread(fold.founded, facts, said, is_verified=False)
     async with db.transaction() as tx:
-        await accounts.lock_all(tx, fold.standings(None, after, said).touched)
+        await accounts.lock_all(tx, differences.standings(None, after, said).touched)
         end = await chain.select_end(tx, new.id)
         if end is None:
             after = fold.founded(await admitting.facts_of(tx, submission, None), said, is_verified=True)
