@@ -2,18 +2,23 @@
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import msgspec
 import pytest
-from tests.support import groups, rooms
+from tests.support import groups, keys, rooms
 from tests.support.groups import group, person, store
 from tests.support.sign_in import Bell
 
+from aparte.e2ee import device_list
+from aparte.e2ee.device_list import DeviceList
+from aparte.e2ee.keys import KeyPair
 from aparte.e2ee.membership import Action, Membership
 from aparte.e2ee.roster import roster
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import chain
+from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import Joined, Left, ToAccount, ToConversation
 from aparte.server.log import actions as log
@@ -358,3 +363,55 @@ async def test_everybody_is_told_and_the_audience_follows(db: Database, admin: A
         carol.account: None,
         dave.account: {"role": "member"},
     }
+
+
+async def relisted(admin: Admin, who: Caller, key: KeyPair, *, is_reset: bool) -> None:
+    """Another account key of somebody; the server itself takes no reset."""
+    before = await admin.fetchval("SELECT list FROM device_lists WHERE account_id = $1", who.account)
+    known = DeviceList.deserialize(before)
+    new = DeviceList(known.account, key.public, 2, known.hash, known.devices)
+    signed = device_list.sign(new, key, os.urandom, previous_key=None if is_reset else keys.account_key())
+    await admin.execute(
+        """
+        INSERT INTO device_lists (account_id, version, list, signature, previous_signature, hash)
+        VALUES ($1, 2, $2, $3, $4, sha256($2))
+        """,
+        who.account,
+        signed.list,
+        signed.signature,
+        signed.previous_signature,
+    )
+
+
+async def test_nobody_is_added_with_a_key_that_is_not_their_newest(db: Database, admin: Admin) -> None:
+    alice, bob = await person(admin), await person(admin)
+    made = await group(db, alice)
+    key = KeyPair.generate(os.urandom)
+    await relisted(admin, bob, key, is_reset=False)
+    with pytest.raises(Refusal, match="bad_statement"):
+        await store(db, made.again(), alice, made.add(alice, bob))
+    made.account_keys[bob.account] = key
+    await store(db, made, alice, made.add(alice, bob))
+    assert await stored(db, made) == made.state
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_who_is_inside_is_let_in_again_only_after_a_reset(db: Database, admin: Admin, is_reset: bool) -> None:
+    alice, bob = await person(admin), await person(admin)
+    made = await group(db, alice, bob)
+    key = KeyPair.generate(os.urandom)
+    await relisted(admin, bob, key, is_reset=is_reset)
+    made.account_keys[bob.account], made.versions[bob.account] = key, 2
+    if not is_reset:
+        with pytest.raises(Refusal, match="bad_statement"):
+            await store(db, made.again(), alice, made.add(alice, bob))
+        await store(db, made, bob, made.leave(bob))
+        return
+    with pytest.raises(Refusal, match="bad_statement"):
+        await store(db, made.again(), bob, made.leave(bob))
+    await store(db, made, alice, made.add(alice, bob))
+    assert await stored(db, made) == made.state
+    row = await admin.fetchrow("SELECT has_removed, added FROM epochs WHERE epoch = 2")
+    assert tuple(row) == (True, bob.device.bytes)
+    assert await admin.fetchval("SELECT joined_seq FROM members WHERE account_id = $1", bob.account) == 3
+    await store(db, made, bob, made.leave(bob))
