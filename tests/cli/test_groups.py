@@ -76,10 +76,9 @@ def test_people_come_by_a_link_and_are_told_the_name(circle: Shell) -> None:
     [row] = circle.rows("--profile", "ann", "invites", GROUP)
     assert (row["link"], row["role"], row["uses"], row["used"]) == (link, "member", 1, 0)
     assert row["expires_at"] is not None
-    [title] = circle.run("--profile", "carol", "join", link).split()
+    assert circle.run("--profile", "carol", "join", link) == f"{GROUP}\n"
     circle.run("--profile", "ann", "send", GROUP, "welcome")
     circle.run("--profile", "carol", "send", GROUP, "here I am")
-    assert title in {GROUP, f"+{circle.rows('--profile', 'carol', 'groups')[0]['id']}"}
     lines = told(circle.run("--profile", "ann", "listen", "--count", "1", "--timeout", "30"))
     assert lines == [f"{GROUP} * {carol} joined by an invite link", f"{GROUP} {carol}: here I am"]
     assert told(circle.run("--profile", "carol", "history", GROUP))[-2:] == [
@@ -142,6 +141,16 @@ def test_a_group_is_renamed_and_two_of_one_name_are_told_apart(circle: Shell) ->
     _, said = circle.both("--profile", "bob", "send", "+Reading circle", "which?", code=2)
     assert all(one in said for one in ids)
     assert circle.run("--profile", "bob", "send", f"+{min(ids)}", "this one")
+
+
+def test_a_group_says_more_of_itself_than_its_name(circle: Shell) -> None:
+    circle.run("--profile", "ann", "about", GROUP, "--welcome", "salut", "--rules", "r" * 4000)
+    circle.run("--profile", "ann", "rename", GROUP, "Cercle")
+    [row] = circle.rows("--profile", "bob", "about", "+cercle")
+    assert row == {"name": "Cercle", "topic": "one a month", "description": "", "welcome": "salut", "rules": "r" * 4000}
+    assert circle.both("--profile", "ann", "about", "+cercle", "--rules", "r" * 4001, code=1)[0] == ""
+    assert circle.both("--profile", "bob", "about", "+cercle", "--rules", "mine", code=1)[0] == ""
+    assert circle.run("--profile", "ann", "about", "+cercle").startswith("Cercle\n\none a month\n\nsalut\n\nrrr")
 
 
 WRONG = [

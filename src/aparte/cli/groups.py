@@ -1,11 +1,12 @@
-"""`aparte groups`, `new group`, `add`, `invite`, `invites`, `remove`, `unban`, `role`, `policy`, `rename`."""
+"""`aparte groups`, `new group`, `add`, `invite`, `invites`, `remove`, `unban`, `role`, `policy`, `rename`, `about`."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import typer
 
-from aparte.cli.output import language, put, put_json, table
+from aparte.cli.output import language, put, put_json, table, visible
 from aparte.cli.phrases import phrase
 from aparte.cli.rooms import new, room_row, show
 from aparte.cli.running import settings_of, with_client
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(role)
     app.command()(policy)
     app.command()(rename)
+    app.command()(about)
 
 
 @new.command("group")
@@ -217,6 +219,27 @@ def rename(
 
     async def work(me: Client) -> None:
         show(context, await me.change_room(target, name=" ".join(name)))
+
+    with_client(context, work)
+
+
+def about(
+    context: typer.Context,
+    group: GroupTarget,
+    description: Annotated[str | None, typer.Option(help="What it is for, at length.", metavar="TEXT")] = None,
+    welcome: Annotated[str | None, typer.Option(help="What somebody new is to read first.", metavar="TEXT")] = None,
+    rules: Annotated[str | None, typer.Option(help="What holds among its members.", metavar="TEXT")] = None,
+) -> None:
+    """Show or change what a group says of itself; the server learns none of it."""
+    wanted = {"description": description, "welcome": welcome, "rules": rules}
+
+    async def work(me: Client) -> None:
+        is_given = any(text is not None for text in wanted.values())
+        found = await (me.groups.change_profile(group, **wanted) if is_given else me.groups.profile(group))
+        if settings_of(context).json:
+            put_json(asdict(found))
+        else:
+            put(visible("\n\n".join(text for text in asdict(found).values() if text)))
 
     with_client(context, work)
 

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "role": GROUPS,
     "policy": GROUPS,
     "rename": GROUPS,
+    "about": GROUPS,
     "send": MESSAGES,
     "listen": MESSAGES,
     "history": MESSAGES,

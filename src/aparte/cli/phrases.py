@@ -51,6 +51,7 @@ Phrase = Literal[
     "reaching",
     "you",
     "name_comes",
+    "link_says",
 ]
 
 PHRASES: dict[Phrase, tuple[str, str]] = {
@@ -123,6 +124,7 @@ PHRASES: dict[Phrase, tuple[str, str]] = {
         "Its name comes as soon as a member's device is there to tell it.",
         "Son nom arrivera dès que l'appareil d'un membre sera là pour le dire.",
     ),
+    "link_says": ("as the link says", "d'après le lien"),
     "reaching": ("Reaching devices", "Appareils atteints"),
 }
 

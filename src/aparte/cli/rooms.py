@@ -8,7 +8,7 @@ import typer
 from aparte.cli.output import put, put_json, table
 from aparte.cli.phrases import Phrase, phrase
 from aparte.cli.running import settings_of, with_client
-from aparte.client import Client, Member, Room
+from aparte.client import Client, Invitation, Member, Room
 
 RoomTarget = Annotated[str, typer.Argument(help="The room, as '#name', or the group, as +name.", metavar="TARGET")]
 
@@ -61,10 +61,14 @@ def rooms(context: typer.Context) -> None:
 def join(
     context: typer.Context,
     room: Annotated[str, typer.Argument(help="The room, as '#name', or an invite link in quotes.", metavar="TARGET")],
+    look: Annotated[bool, typer.Option("--look", help="Only show where an invite link leads; enter nothing.")] = False,
 ) -> None:
     """Enter a public room, or the group that an invite link leads to."""
 
     async def work(me: Client) -> None:
+        if look:
+            show_invitation(context, await me.groups.look(room))
+            return
         joined = await me.join(room)
         show(context, joined)
         if joined.kind == "group" and not joined.name and sys.stderr.isatty():
@@ -119,6 +123,25 @@ def show(context: typer.Context, room: Room) -> None:
         put_json(room_row(room))
     else:
         put(room.title)
+
+
+def show_invitation(context: typer.Context, found: Invitation) -> None:
+    """Show where an invite link leads."""
+    if settings_of(context).json:
+        put_json(
+            {
+                "conversation": found.title,
+                "id": found.conversation_id,
+                "name": found.name,
+                "topic": found.topic,
+                "description": found.description,
+                "members": found.member_count,
+                "expires_at": found.expires_at,
+                "uses_left": found.uses_left,
+            }
+        )
+    else:
+        table([(found.title, str(found.member_count), found.topic, f"({phrase('link_says')})")])
 
 
 def room_row(room: Room) -> dict[str, Any]:

@@ -17,7 +17,19 @@ from aparte.client.crypto.verifying import SafetyNumber
 from aparte.client.errors import ClientError, KeyRefused, NotSignedIn, TimeOver, Unreachable
 from aparte.client.happenings import policy_in_words, tell
 from aparte.client.identity import Notice
-from aparte.client.model import Banned, Credentials, Event, InviteLink, Member, Message, Quoted, Room, Unsent
+from aparte.client.model import (
+    Banned,
+    Credentials,
+    Event,
+    GroupProfile,
+    Invitation,
+    InviteLink,
+    Member,
+    Message,
+    Quoted,
+    Room,
+    Unsent,
+)
 from aparte.client.opening import DEFAULT_SERVER, Place
 from aparte.client.stream import MessageStream
 from aparte.client.words import Tongue, describe, language_of
@@ -36,6 +48,8 @@ __all__ = [
     "Credentials",
     "Device",
     "Event",
+    "GroupProfile",
+    "Invitation",
     "InviteLink",
     "KeyRefused",
     "Member",

@@ -7,6 +7,7 @@ called is an entry like any other, which the server cannot read: so `+name` is l
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from aparte.client.crypto.own import Own, now_ms
 from aparte.client.crypto.submitting import signed
 from aparte.client.errors import ClientError
 from aparte.client.invites import Invites
-from aparte.client.model import Banned, InviteLink, Member, Room, room_of
+from aparte.client.model import Banned, GroupProfile, Invitation, InviteLink, Member, Room, room_of
 from aparte.client.naming import Naming, bare, checked
 from aparte.client.private import Private
 from aparte.client.session import Session
@@ -75,7 +76,22 @@ class Groups:
 
     async def all(self) -> list[Room]:
         """List the groups one is in, newest activity first."""
-        return [self.named(room_of(found)) async for found in self._rooms.all() if found.kind == "group"]
+        found = [one async for one in self._rooms.all() if one.kind == "group"]
+        await self._naming.wait_for_names([one.id for one in found])
+        return [self.named(room_of(one)) for one in found]
+
+    async def profile(self, target: str) -> GroupProfile:
+        """Read all that a group says of itself, its words of welcome and its rules too."""
+        return await self._naming.profile(await self._naming.resolve(target))
+
+    async def change_profile(self, target: str, **wanted: str | None) -> GroupProfile:
+        """Change what a group says of itself: `name`, `topic`, `description`, `welcome`, `rules`; the rest stays."""
+        for name in wanted.keys() - {field.name for field in fields(GroupProfile)}:
+            raise ClientError("invalid", name)
+        conversation = await self._naming.resolve(target)
+        after = await self._naming.change(conversation, wanted)
+        await self._invites.renew(conversation)
+        return after
 
     # Who is in it -----------------------------------------------------------------------------------------------------
 
@@ -133,8 +149,18 @@ class Groups:
     async def invite(
         self, target: str, *, role: Role = "member", expires: datetime | None = None, uses: int | None = None
     ) -> str:
-        """Open an invite link and give it: whoever has it joins. Its part after `#` never reaches the server."""
-        return await self._invites.open(await self._looked_at(target), role, expires, uses)
+        """Open an invite link and give it: whoever has it joins. Its part after `#` never reaches the server.
+
+        Whoever has it reads what the group is called and about, as this device knows it.
+        """
+        conversation = await self._looked_at(target)
+        with suppress(ClientError):  # then the link says what is known here, or nothing
+            await self._private.caught_up(conversation)
+        return await self._invites.open(conversation, role, expires, uses)
+
+    async def look(self, link: str) -> Invitation:
+        """Ask where an invite link leads, without entering. Raises ClientError `bad_invite`, `invite_over`."""
+        return await self._invites.look(link)
 
     async def invites(self, target: str) -> list[InviteLink]:
         """List the open invite links."""
@@ -145,9 +171,9 @@ class Groups:
         await self._invites.close(await self._looked_at(target), link)
 
     async def join(self, link: str) -> Room:
-        """Enter the group that an invite link leads to. Its name comes from a member's device, once one is there."""
+        """Enter the group that a link leads to. It is called what the link says until its own words are here."""
         joined = room_of(await membership.join(self._session, link))
-        await self._naming.wait_for_name(joined.id)
+        await self._naming.wait_for_names([joined.id])
         return self.named(joined)
 
     async def settle(self) -> None:
@@ -217,8 +243,9 @@ class Groups:
         topic: str | None = None,
         description: str | None = None,
     ) -> Room:
-        """Change what a group says of itself; what is not given stays."""
-        await self._naming.change(conversation, name, topic, description)
+        """Change what a group says of itself, as far as rooms say it too; what is not given stays."""
+        await self._naming.change(conversation, {"name": name, "topic": topic, "description": description})
+        await self._invites.renew(conversation)
         return self.named(room_of(await self._rooms.get(conversation)))
 
     def named(self, room: Room) -> Room:

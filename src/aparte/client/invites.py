@@ -1,4 +1,4 @@
-"""Invite links of a group in verbs: opened, listed, closed.
+"""Invite links of a group in verbs: opened, looked at, listed, closed.
 
 Which links are open follows from the chain; what stands behind the `#` of one is known on the device that made it.
 """
@@ -6,14 +6,16 @@ Which links are open follows from the chain; what stands behind the `#` of one i
 from datetime import UTC, datetime
 from uuid import UUID
 
+from aparte.client import past
 from aparte.client.core.events import role_name, role_number
-from aparte.client.crypto import membership
+from aparte.client.crypto import cards, membership
 from aparte.client.errors import ClientError
-from aparte.client.model import InviteLink
+from aparte.client.model import Invitation, InviteLink
 from aparte.client.session import Session
-from aparte.client.store import invite_links
+from aparte.client.store import conversations, invite_links
 from aparte.e2ee import invite as links
 from aparte.e2ee.invite import Invite
+from aparte.e2ee.invite_card import Card
 from aparte.e2ee.members import Link
 from aparte.wire.content import Role
 from aparte.wire.ids import ConversationId
@@ -36,8 +38,34 @@ class Invites:
         until = 0 if expires is None else int(expires.timestamp())
         if (expires is not None and expires <= datetime.now(UTC)) or (uses is not None and uses < 1):
             raise ClientError("invalid", "a link must be of use to somebody")
-        number = role_number(role)
-        return await membership.link(self._session, conversation, number, expires=until, uses=uses or 0)
+        number, card = role_number(role), self._card(conversation)
+        return await membership.link(self._session, conversation, number, expires=until, uses=uses or 0, card=card)
+
+    async def look(self, link: str) -> Invitation:
+        """Ask where a link leads. Raises ClientError `bad_invite`, `invite_over`."""
+        found, card = await membership.look(self._session, link)
+        return Invitation(
+            conversation_id=found.conversation,
+            name=card.name if card else "",
+            topic=card.topic if card else "",
+            description=card.description if card else "",
+            member_count=found.member_count,
+            expires_at=found.expires_at,
+            uses_left=found.uses_left,
+        )
+
+    async def renew(self, conversation: ConversationId) -> None:
+        """Let the links that were made here say what the group says of itself now."""
+        card = self._card(conversation)
+        if card is not None:
+            await cards.renew(self._session, conversation, card)
+
+    def _card(self, conversation: ConversationId) -> Card | None:
+        """What the group has said of itself, as far as it is known here; what a link has said is not passed on."""
+        with self._session.store.reading() as tx:
+            row = conversations.select_conversation(tx, conversation)
+            said = past.profile_before(tx, row, row.cursor.seq + 1) if row is not None else None
+        return Card(name=said.name, topic=said.topic, description=said.description) if said is not None else None
 
     def all(self, conversation: ConversationId) -> list[InviteLink]:
         """List the open links, as the newest membership that is known here has them."""

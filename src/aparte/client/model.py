@@ -118,6 +118,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupProfile:
+    """What a group says of itself; none of it is known to the server."""
+
+    name: str
+    topic: str = ""
+    description: str = ""
+    welcome: str = ""
+    """What somebody new is shown first."""
+    rules: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InviteLink:
     """A link by which people join a group; `link` is None if it was made on another device."""
 
@@ -128,6 +140,26 @@ class InviteLink:
     uses: int | None
     """How often it may be used; None: any number of times."""
     used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Where an invite link leads: in the words of whoever made the link, and as many inside as the server says."""
+
+    conversation_id: ConversationId
+    name: str
+    """Empty if the link says nothing."""
+    topic: str
+    description: str
+    member_count: int
+    expires_at: datetime | None
+    uses_left: int | None
+    """How many may still join by it; None: any number."""
+
+    @property
+    def title(self) -> str:
+        """How the group is written."""
+        return group_title(self.name, self.conversation_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What groups are called: known to their members alone, so it is looked for in the profile's own store."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from aparte.client import past
 from aparte.client.api.conversations import Rooms
@@ -12,19 +12,26 @@ from aparte.client.core.names import GroupTarget, parse_target
 from aparte.client.core.opened import Described
 from aparte.client.crypto import membership
 from aparte.client.errors import ClientError, TimeOver
-from aparte.client.model import Room
+from aparte.client.model import GroupProfile, Room
 from aparte.client.outbox import now_ms
 from aparte.client.private import Private
 from aparte.client.session import Session
 from aparte.client.store import conversations
+from aparte.client.store.conversations import ConversationRow
 from aparte.e2ee.content import Profile, encode
 from aparte.e2ee.errors import BadContent
 from aparte.wire.ids import ConversationId
 
 NAME_SECONDS = 5.0
 """How long a name that is not known here is waited for: it comes with the log, or from another member."""
+JOINED_SECONDS = 2.0
+"""How long after joining by a link that does not say it, or before a list of groups is shown without it."""
 LOOK_SECONDS = 0.1
 SEND_SECONDS = 60.0
+
+LIMITS = "name 1 to 100 characters, topic up to 500, description and welcome 2000, rules 4000"
+
+NOTHING_SAID = GroupProfile("")
 
 
 class Naming:
@@ -82,14 +89,19 @@ class Naming:
         with suppress(TimeOver):
             for group in theirs:
                 await self._private.caught_up(group.id)
-        await _comes(lambda: bool(self._called(name)) or not self._called(""))
+        await _comes(lambda: bool(self._called(name)) or not self._called(""), NAME_SECONDS)
         return self._called(name)
 
-    async def wait_for_name(self, conversation: ConversationId) -> None:
-        """Wait a moment for the name of a group that one has just joined: a member's device may be there to tell it."""
-        with suppress(ClientError):
-            await self._private.caught_up(conversation)
-            await _comes(lambda: conversation not in self._called(""))
+    async def wait_for_names(self, wanted: Collection[ConversationId]) -> None:
+        """Fetch what is missing here of groups whose name is not known, and wait a moment: a member may tell it."""
+        with suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(NAME_SECONDS):
+                for conversation in wanted:
+                    await self._rooms.row(conversation)
+                nameless = set(wanted) & set(self._called(""))
+                for conversation in nameless:
+                    await self._private.caught_up(conversation)
+                await _comes(lambda: nameless.isdisjoint(self._called("")), JOINED_SECONDS)
 
     def named(self, room: Room) -> Room:
         """Show of a group what this device knows, not what the server says."""
@@ -104,22 +116,29 @@ class Naming:
         role = state.role_of(self._session.profile.account.bytes) if state else 0
         return replace(found, role=role_name(role), member_count=len(state.members)) if state and role else found
 
-    async def change(
-        self, conversation: ConversationId, name: str | None, topic: str | None, description: str | None
-    ) -> None:
-        """Change what a group says of itself; what is not given stays as the newest entry has it."""
+    async def profile(self, conversation: ConversationId) -> GroupProfile:
+        """Read what a group says of itself, as the newest entry has it; without one, what an invite link has said."""
+        row, said = await self._said(conversation)
+        return said or GroupProfile(row.name, row.topic, row.description)
+
+    async def change(self, conversation: ConversationId, wanted: Mapping[str, str | None]) -> GroupProfile:
+        """Change what a group says of itself; what is None stays as the newest entry has it."""
+        given = {field: text for field, text in wanted.items() if text is not None}
+        if "name" in given:
+            given["name"] = bare(given["name"])
+        _, said = await self._said(conversation)
+        after = replace(said or NOTHING_SAID, **given)
+        await self.describe(conversation, checked(Profile(at=now_ms(), **asdict(after))))
+        return after
+
+    async def _said(self, conversation: ConversationId) -> tuple[ConversationRow, GroupProfile | None]:
+        """Read what a group says of itself. The word of a link is not among it: nobody repeats that as the group's."""
         row = await self._private.caught_up(conversation)
         with self._session.store.reading() as tx:
-            before = past.profile_before(tx, row, row.cursor.seq + 1)
-        wanted = Profile(
-            at=now_ms(),
-            name=row.name if name is None else bare(name),
-            topic=row.topic if topic is None else topic,
-            description=row.description if description is None else description,
-            welcome=before.welcome if before else "",
-            rules=before.rules if before else "",
-        )
-        await self.describe(conversation, checked(wanted))
+            said = past.profile_before(tx, row, row.cursor.seq + 1)
+        if said is None:
+            return row, None
+        return row, GroupProfile(said.name, said.topic, said.description, said.welcome, said.rules)
 
     async def describe(self, conversation: ConversationId, profile: Profile) -> None:
         """Say what a group is called, and know it here at once.
@@ -134,9 +153,9 @@ class Naming:
             await self._private.caught_up(conversation)
 
 
-async def _comes(is_there: Callable[[], bool]) -> None:
+async def _comes(is_there: Callable[[], bool], seconds: float) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(NAME_SECONDS):
+        async with asyncio.timeout(seconds):
             while not is_there():  # noqa: ASYNC110 - another process may be the one that stores
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -151,5 +170,5 @@ def checked(profile: Profile) -> Profile:
     try:
         encode(profile)
     except BadContent:
-        raise ClientError("invalid", "the name has 1 to 100 characters, the topic up to 500") from None
+        raise ClientError("invalid", LIMITS) from None
     return profile

@@ -282,8 +282,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Il ne reste personne pour modifier ce groupe ; créez-en un autre avec « aparte new group ».",
     ),
     "bad_invite": (
-        "This is not an invite link, or it does not lead to the group that it names. Nothing was joined.",
-        "Ce n'est pas un lien d'invitation, ou il ne mène pas au groupe qu'il nomme. Rien n'a été rejoint.",
+        "This is not an invite link, or what the server shows for it is not what its maker sealed or signed.",
+        "Ce n'est pas un lien d'invitation, ou ce que le serveur montre n'est pas de la main de son auteur.",
     ),
     "bad_offer": (
         "This is not an offer to link, or not the one that the new device shows.",
