@@ -244,6 +244,25 @@ def test_who_began_anew_has_no_devices_until_admitted_again(here: Here) -> None:
     assert found.lists[BOB.account] == anew.list
 
 
+def test_everybody_is_told_who_began_anew(here: Here) -> None:
+    anew = BOB.with_key(new_key())
+    change = kinds.DevicesChange(anew.signed(), 2, here.group.with_list(anew).roster(BOB))
+    with here.store.transaction() as tx:
+        lists.take_change(tx, here.row, entry(2, BOB, change, kinds.DEVICES), change, ANN.account)
+        assert epochs.select_head(tx, here.group.id, 2) is not None
+    assert here.told() == ["key_reset", "key_mismatch"]
+    assert ready(here) is not None
+
+
+def test_who_began_anew_themselves_asks_to_be_admitted_again(store: Store) -> None:
+    anew = ANN.with_key(new_key())
+    here = Here(store, Group.of(BOB, [ANN]))
+    with store.transaction() as tx:
+        assert pins.take(tx, ANN.account, [anew.signed()], NOW)
+    with pytest.raises(KeyRefused, match="key_mismatch"):
+        ready(here)
+
+
 def test_who_rotated_their_key_goes_on(here: Here) -> None:
     rotated = BOB.with_key(new_key())
     with here.store.transaction() as tx:

@@ -30,6 +30,8 @@ def take_change(tx: Tx, row: ConversationRow, entry: Entry, change: DevicesChang
         pins.take(tx, account, [change.devices], now)
     except KeyRefused:
         return
+    if row.kind == "group" and rosters.is_lost(tx, row.conversation, account):
+        notices.insert_notice(tx, Notice("key_mismatch", now, account, None, row.conversation, entry.seq))
     changed = Changed(account=account, version=pins.version_of(change.devices))
     begin(tx, row, me, entry, (change.epoch, change.roster), changed)
 

@@ -6,7 +6,7 @@ epoch is the one before with what the log says has changed; where that does not 
 versions to try, and they must give the roster all the same.
 """
 
-from aparte.client.crypto import candidates, folding, pins
+from aparte.client.crypto import candidates, folding, lines, pins
 from aparte.client.crypto import epoch as kept_epochs
 from aparte.client.crypto.candidates import Changed, Named, members_of
 from aparte.client.crypto.epoch import LOST, Epoch, roster_of, row_of
@@ -27,6 +27,7 @@ __all__ = [
     "compute",
     "disagree",
     "has_any",
+    "is_lost",
     "is_truncated",
     "known",
     "meet",
@@ -111,7 +112,8 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
     """Give the epoch to write to a conversation in; None while its number is not known: `membership.learn` asks.
 
     As long as no pin, statement or epoch changes this costs a look or two, however many members there are. Raises
-    KeyRefused `membership_forked`, `key_changed`, `no_keys`, ClientError `not_member`.
+    KeyRefused `membership_forked`, `key_changed`, `no_keys`, `key_mismatch` where one's own account has begun anew and
+    was not admitted again, ClientError `not_member`.
     """
     number = epochs.select_ready(tx, row.conversation)
     if number is not None:
@@ -122,6 +124,8 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
     if mine is None:
         return None
     found, computed = newest(tx, row, mine.account)
+    if mine.account not in found:
+        raise KeyRefused("key_mismatch", data={"account": str(mine.account)})
     for account in found:
         pins.check_may_send(tx, account)
     head = epochs.select_newest_head(tx, row.conversation)
@@ -154,6 +158,13 @@ def unknown_code(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> st
     """What an epoch means that nothing signed gives: nothing, before the first that a linked device can know."""
     first = epochs.select_first(tx, row.conversation)
     return "before_device" if is_truncated(tx, me) and (first is None or number < first) else "roster_mismatch"
+
+
+def is_lost(tx: Tx, conversation: ConversationId, account: AccountId) -> bool:
+    """Tell whether a member has begun anew with another key since they were admitted: they have no devices there."""
+    membership = folding.state(tx, conversation)
+    member = membership.members.get(account.bytes) if membership is not None else None
+    return member is not None and lines.is_lost(tx, account, member.key33)
 
 
 def has_any(tx: Tx, conversation: ConversationId) -> bool:
