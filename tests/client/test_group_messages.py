@@ -250,6 +250,10 @@ async def test_what_is_asked_before_ones_own_entry_is_back_is_answered_when_it_i
     assert await texts(bob, group) == ["one", "two"]
 
 
+async def keep_silent(*_: Any) -> None:
+    """Ask nobody."""
+
+
 async def exchanged(asking: Client, asked: Client) -> None:
     """Let a request and its answer go their way."""
     for one in (asking, asked, asking):
@@ -278,17 +282,22 @@ async def test_who_is_out_is_given_no_key_any_more(newcomer: Newcomer) -> None:
             assert (given == 1) is own_chains.select_given(tx, group)[who.device_id].is_due
 
 
-async def test_a_deletion_that_opens_after_the_restore_that_followed_it_takes_nothing_away(newcomer: Newcomer) -> None:
+async def test_a_deletion_that_opens_after_the_restore_that_followed_it_takes_nothing_away(
+    newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits is asked for from the newest on: so the restore opens first."""
     ann, bob = await newcomer("ann"), await newcomer("bob")
     group = await group_of(ann, bob)
     sent = await ann.send(str(group), "said")
     assert await texts(bob, group) == ["said"]
     forget_chains(bob, group)
+    ask = key_requests.ask
+    monkeypatch.setattr(key_requests, "ask", keep_silent)
     await ann.delete(str(group), sent.id)
     await ann.restore(str(group), sent.id)
     assert await texts(bob, group) == ["said"]
     await shown(ann, group)
-    await exchanged(ann, bob)
+    monkeypatch.setattr(key_requests, "ask", ask)
     await exchanged(bob, ann)
     [message] = await shown(bob, group)
     assert (message.text, message.deleted_at) == ("said", None)

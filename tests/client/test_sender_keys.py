@@ -10,7 +10,7 @@ import pytest
 from tests.client.lists import new_device, new_key
 from tests.client.parties import Party
 
-from aparte.client.crypto import distributing, own, pairwise, received_chains, sender_keys
+from aparte.client.crypto import bundles, distributing, own, pairwise, received_chains, sender_keys
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.sender_keys import ChainLacking, Readers, Recipient
 from aparte.client.store import chains, own_chains
@@ -21,7 +21,7 @@ from aparte.e2ee.errors import DuplicateMessage, E2eeError, InvalidMessage, NoSe
 from aparte.e2ee.group import OwnChain
 from aparte.e2ee.payload import Chain
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
-from aparte.wire.limits import DISTRIBUTIONS, ENVELOPE_BYTES
+from aparte.wire.limits import BUNDLE_ACCOUNTS, BUNDLES, DISTRIBUTIONS, ENVELOPE_BYTES
 
 GROUP = ConversationId(UUID(int=7, version=4))
 ROSTER, OTHER_ROSTER = b"r" * 32, b"o" * 32
@@ -398,3 +398,29 @@ def test_ones_own_other_devices_get_the_chain_and_this_one_does_not(ann: Party, 
     mine = replace(ann.pin(), list=replace(ann.owner.list, devices=(ann.listed, other)))
     found = lacking(ann, {ann.account: mine, bob.account: bob.pin()})
     assert {one.listed for one in found} == {other, bob.listed}
+
+
+# Asking for bundles ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("people", "devices_each", "sizes"),
+    [
+        (1, 1, [1]),
+        (BUNDLE_ACCOUNTS, 1, [BUNDLE_ACCOUNTS]),
+        (BUNDLE_ACCOUNTS + 1, 1, [BUNDLE_ACCOUNTS, 1]),
+        (BUNDLE_ACCOUNTS, 2, [BUNDLES]),
+        (34, 3, [99, 3]),
+        (4, 32, [96, 32]),
+        (0, 0, []),
+    ],
+)
+def test_bundles_are_asked_for_in_what_one_request_may_ask_for(
+    people: int, devices_each: int, sizes: list[int]
+) -> None:
+    devices = [(AccountId(uuid4()), [new_device(number) for number in range(devices_each)]) for _ in range(people)]
+    wanted = [(account, listed) for account, theirs in devices for listed in theirs]
+    parts = list(bundles.parts(wanted))
+    assert [len(part) for part in parts] == sizes
+    assert [one for part in parts for one in part] == wanted
+    assert all(len({account for account, _ in part}) <= BUNDLE_ACCOUNTS for part in parts)
