@@ -357,6 +357,18 @@ async def test_who_is_no_member_uploads_nothing_and_learns_nothing(
         assert await upload_code(sealing, nowhere, three.bob.device) == "not_member"
 
 
+async def test_a_stranger_who_knows_epoch_and_roster_learns_nothing(
+    db: Database, admin: Admin, sealing: Sealing, three: Three
+) -> None:
+    """The roster of a direct conversation follows from lists that everybody can read."""
+    two = await pair(db, admin, await rooms.person(admin), await rooms.person(admin))
+    mallory = await person(admin)
+    for sealer in (three.a, two.a):
+        known = replace(sealer, caller=mallory)
+        for shape in ({}, {"chain": 1, "key": b"k", "envelopes": []}, {"kind": 6}, {"chain": None, "key": None}):
+            assert await code_of(sealing, known, **shape) == "not_member"
+
+
 async def test_chains_belong_into_groups(admin: Admin, db: Database, sealing: Sealing) -> None:
     alice, bob = await rooms.person(admin), await rooms.person(admin)
     two = await pair(db, admin, alice, bob)

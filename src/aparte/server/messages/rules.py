@@ -96,8 +96,7 @@ def check_envelopes(envelopes: Sequence[Envelope]) -> None:
 def check_fits(covering: Covering, account: AccountId, entry: SealEntry) -> None:
     """Refuse what does not belong into a conversation of this kind, or is not for somebody of this role.
 
-    Readers check roles too, by the same table (`docs/protocol/e2ee.md`, 3.1). Whoever has no role is no member: that is
-    the database's to say.
+    Of a member: readers check roles too, by the same table (`docs/protocol/e2ee.md`, 3.1).
     """
     if (entry.key is not None) != covering.is_group:
         raise Refusal("invalid", "in a group a key goes in a sender-key message, elsewhere in envelopes")
@@ -108,8 +107,7 @@ def check_fits(covering: Covering, account: AccountId, entry: SealEntry) -> None
     needed = NEEDS.get(entry.kind, "member")
     if entry.kind in WRITING and covering.private.policy & POLICY_MODERATORS_WRITE:
         needed = "moderator"
-    role = covering.private.roles.get(account)
-    if role is not None and ROLES.index(role) < ROLES.index(needed):
+    if ROLES.index(covering.private.roles[account]) < ROLES.index(needed):
         raise Refusal("forbidden")
 
 
@@ -165,7 +163,9 @@ def check_distributions(covering: Covering | None, sender: DeviceId, given: Dist
         raise Refusal("stale_epoch", data={"epoch": private.epoch, "roster": private.roster.hex()})
     if not {envelope.device for envelope in given.envelopes} <= covering.listed - {sender}:
         raise Refusal("missing_devices", "a chain is given to other listed devices alone")
-    return [envelope for envelope in given.envelopes if envelope.device not in covering.dormant]
+    awake = (envelope for envelope in given.envelopes if envelope.device not in covering.dormant)
+    # In one order, as acknowledgements are: rows that two transactions lock in two orders stop both.
+    return sorted(awake, key=lambda envelope: envelope.device)
 
 
 def check_target(target: Target, named: bytes) -> None:

@@ -91,8 +91,9 @@ async def _outgoing(coverage: Coverage, caller: Caller, conversation: Conversati
 
 
 async def _cover(coverage: Coverage, covering: Covering | None, caller: Caller, entry: SealEntry) -> Cover:
-    """Tell whether everybody can read an entry; one of an epoch that is over is judged by the database."""
-    if covering is None:
+    """Tell whether everybody can read an entry. One of an epoch that is over, and one of somebody who is no member, is
+    judged by the database: it tells a stranger nothing of what is there."""
+    if covering is None or caller.account not in covering.private.members:
         return Cover(MISSING)
     rules.check_fits(covering, caller.account, entry)
     if entry.chain is None:
