@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from aparte.client import Client, Credentials, Place
 from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.model import Message
+from aparte.client.store import notices
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 from tests.support.valkey import until
 
@@ -99,6 +100,16 @@ class Talker:
         """Codes of the notices, shown or not."""
         with self.client._session.store.reading() as tx:
             return {code for (code,) in tx.rows("SELECT code FROM notices")}
+
+    def is_told(self) -> set[str]:
+        """Codes of the notices that are still to be shown."""
+        with self.client._session.store.reading() as tx:
+            return {notice.code for notice in notices.select_unshown(tx)}
+
+    def looks_at_notices(self) -> None:
+        """See all notices there are; what happens again is told again."""
+        with self.client._session.store.transaction() as tx:
+            notices.update_shown(tx, max((notice.number for notice in notices.select_unshown(tx)), default=0))
 
     def named(self) -> set[str | None]:
         """Everything that went wrong here by name."""
