@@ -338,12 +338,18 @@ def test_nothing_is_written_where_two_stories_are_told(here: Here) -> None:
         ready(here)
 
 
-def test_who_is_out_does_not_write(here: Here) -> None:
+def test_who_is_out_does_not_write_before_they_have_looked_again(here: Here) -> None:
     after = here.group.with_member(ANN, CARL).by(ANN, Action.LEAVE, subject=ANN.list.account)
     with here.store.transaction() as tx:
         here.learn(tx, after)
-    with pytest.raises(ClientError, match="not_member"):
-        ready(here)
+    assert ready(here) is None
+    with here.store.reading() as tx, pytest.raises(ClientError, match="not_member"):
+        rosters.newest(tx, here.row, ANN.account)
+    again = after.by(CARL, Action.LEAVE, subject=CARL.list.account).with_member(BOB, ANN)
+    with here.store.transaction() as tx:
+        assert folding.take(tx, here.group.id, again.chain, NOW)
+        rosters.agree(tx, here.row, ANN.account, 3)
+    assert ready(here) is not None
 
 
 def test_a_group_whose_chain_is_not_known_is_not_written_to(store: Store, group: Group) -> None:

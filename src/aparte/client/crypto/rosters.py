@@ -113,7 +113,7 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
 
     As long as no pin, statement or epoch changes this costs a look or two, however many members there are. Raises
     KeyRefused `membership_forked`, `key_changed`, `no_keys`, `key_mismatch` where one's own account has begun anew and
-    was not admitted again, ClientError `not_member`.
+    was not admitted again.
     """
     number = epochs.select_ready(tx, row.conversation)
     if number is not None:
@@ -121,7 +121,7 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
     if folding.is_forked(tx, row.conversation):
         raise KeyRefused("membership_forked")
     mine = profile.select_profile(tx)
-    if mine is None:
+    if mine is None or not _seems_inside(tx, row, mine.account):
         return None
     found, computed = newest(tx, row, mine.account)
     if mine.account not in found:
@@ -158,6 +158,12 @@ def unknown_code(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> st
     """What an epoch means that nothing signed gives: nothing, before the first that a linked device can know."""
     first = epochs.select_first(tx, row.conversation)
     return "before_device" if is_truncated(tx, me) and (first is None or number < first) else "roster_mismatch"
+
+
+def _seems_inside(tx: Tx, row: ConversationRow, me: AccountId) -> bool:
+    """Tell whether the statements known here have us in a group; who was out may be in again by one that is not."""
+    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
+    return membership is None or me.bytes in membership.members
 
 
 def is_lost(tx: Tx, conversation: ConversationId, account: AccountId) -> bool:
