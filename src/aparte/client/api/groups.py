@@ -1,5 +1,7 @@
 """Groups at the server: signed membership, what epochs are made of, invites and bans."""
 
+from uuid import UUID
+
 from aparte.client.session import Nothing, Session
 from aparte.client.transport.http import Request
 from aparte.wire.codec import to_json
@@ -10,6 +12,7 @@ from aparte.wire.groups import (
     BanList,
     EpochMembers,
     Invite,
+    NewCard,
     NewGroup,
     NewStatements,
     SignedStatement,
@@ -51,6 +54,12 @@ async def invite(session: Session, token: InviteToken) -> Invite:
 async def join(session: Session, token: InviteToken, signed: SignedStatement) -> Admitted:
     """Join by an invite. Raises ClientError `invite_over`, `stale_membership`, `banned`, `room_full`."""
     return await session.call(Request("POST", f"/invites/{token}/join", to_json(signed)), Admitted)
+
+
+async def renew_card(session: Session, conversation: ConversationId, link_id: bytes, card: bytes) -> None:
+    """Let an open link say something else of its group. Raises ClientError `not_found`, `forbidden`."""
+    path = f"/conversations/{conversation}/invites/{UUID(bytes=link_id)}/card"
+    await session.call(Request("PUT", path, to_json(NewCard(card))), Nothing)
 
 
 async def bans(session: Session, conversation: ConversationId) -> list[Ban]:

@@ -11,12 +11,12 @@ from uuid import UUID, uuid4
 from aparte.client import local_log
 from aparte.client.api import groups as api
 from aparte.client.api.conversations import fetch
+from aparte.client.crypto import cards, submitting
 from aparte.client.crypto import own as own_keys
-from aparte.client.crypto import submitting
 from aparte.client.crypto.folding import state
 from aparte.client.crypto.learning import know, learn
 from aparte.client.crypto.own import Own, now_ms
-from aparte.client.crypto.submitting import signed, submit
+from aparte.client.crypto.submitting import Opening, signed, submit
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
 from aparte.client.store import invite_links
@@ -25,8 +25,10 @@ from aparte.client.store.invite_links import LinkRow
 from aparte.e2ee import invite as invites
 from aparte.e2ee.errors import BadStatement, InvalidMessage
 from aparte.e2ee.invite import Invite
+from aparte.e2ee.invite_card import Card
 from aparte.e2ee.membership import MEMBER, Action, Fields, Membership, Signed, link_terms
 from aparte.wire.conversations import Conversation
+from aparte.wire.groups import Invite as Found
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import ConversationId, InviteToken
 
@@ -50,12 +52,18 @@ def parse_link(text: str) -> tuple[InviteToken, Invite]:
 
 
 async def link(
-    session: Session, conversation: ConversationId, role: int = MEMBER, *, expires: int = 0, uses: int = 0
+    session: Session,
+    conversation: ConversationId,
+    role: int = MEMBER,
+    *,
+    expires: int = 0,
+    uses: int = 0,
+    card: Card | None = None,
 ) -> str:
     """Open a link by which people join in this role, and give its text.
 
-    `expires`: seconds since 1970, 0 never; `uses`: how many may join by it, 0 any number. Raises ClientError
-    `forbidden`, `invalid` …
+    `expires`: seconds since 1970, 0 never; `uses`: how many may join by it, 0 any number; `card`: what it says of the
+    group to those who have it. Raises ClientError `forbidden`, `invalid` …
     """
     made = Invite(conversation.bytes, secrets.token_bytes(invites.SEED_BYTES))
     public = invites.link_key(made.seed).public
@@ -69,10 +77,11 @@ async def link(
         fields: Fields = {"subject_key": public.serialize(), "role": role, "arg": terms}
         return [signed(tx, own, before, Action.LINK, **fields)[0]]
 
+    opening = Opening(row.token, None if card is None else cards.sealed(made.seed, card))
     with session.store.transaction(durable=True) as tx:
         invite_links.insert_link(tx, row, now_ms())
     try:
-        await submit(session, conversation, build, row.token)
+        await submit(session, conversation, build, opening)
     except ClientError as error:
         if error.status is not None and error.status < 500:
             _forget(session, row)
@@ -100,12 +109,33 @@ async def join(session: Session, text: str) -> Conversation:
     """
     token, invite = parse_link(text)
     conversation = ConversationId(UUID(bytes=invite.conversation))
-    if not await _is_inside(session, conversation):
-        await _enter(session, conversation, token, invite)
+    is_inside = await _is_inside(session, conversation)
+    card = None if is_inside else await _enter(session, conversation, token, invite)
     made = await fetch(session, conversation)
     local_log.keep(session.store, made)
+    if card is not None:
+        with session.store.transaction() as tx:
+            cards.take(tx, conversation, card)
     await learn(session, conversation)
     return made
+
+
+async def look(session: Session, text: str) -> tuple[Found, Card | None]:
+    """Ask where a link leads, without entering: what the server says of it, and what the link does.
+
+    Raises ClientError `bad_invite`, `invite_over`.
+    """
+    token, invite = parse_link(text)
+    return await _found(session, token, invite)
+
+
+async def _found(session: Session, token: InviteToken, invite: Invite) -> tuple[Found, Card | None]:
+    conversation = ConversationId(UUID(bytes=invite.conversation))
+    found = await api.invite(session, token)
+    if found.conversation != conversation:
+        raise KeyRefused("bad_invite", "the link leads to another group than it says")
+    with session.store.transaction() as tx:
+        return found, cards.opened(tx, conversation, invite, found.card)
 
 
 async def _is_inside(session: Session, conversation: ConversationId) -> bool:
@@ -124,15 +154,15 @@ async def _is_inside(session: Session, conversation: ConversationId) -> bool:
     return True
 
 
-async def _enter(session: Session, conversation: ConversationId, token: InviteToken, invite: Invite) -> None:
-    found = await api.invite(session, token)
-    if found.conversation != conversation:
-        raise KeyRefused("bad_invite", "the link leads to another group than it says")
+async def _enter(session: Session, conversation: ConversationId, token: InviteToken, invite: Invite) -> Card | None:
+    """Join, and give what the link says of the group."""
+    _, card = await _found(session, token, invite)
     failed = await know(session, [session.profile.account])
     if failed is not None:
         raise failed
     await learn(session, conversation, token=token)
     await _submit_joining(session, token, invite)
+    return card
 
 
 async def _submit_joining(session: Session, token: InviteToken, invite: Invite) -> None:

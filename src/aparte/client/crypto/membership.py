@@ -13,7 +13,7 @@ from aparte.client import local_log
 from aparte.client.api import groups as api
 from aparte.client.crypto import folding, lines, own, passing, pins
 from aparte.client.crypto.folding import is_forked, state, state_at, take
-from aparte.client.crypto.inviting import close_link, join, link, link_text, parse_link
+from aparte.client.crypto.inviting import close_link, join, link, link_text, look, parse_link
 from aparte.client.crypto.learning import learn, take_all
 from aparte.client.crypto.own import Own
 from aparte.client.crypto.submitting import as_sent, signed, signing_key, submit, with_keys
@@ -37,6 +37,7 @@ __all__ = [
     "leave",
     "link",
     "link_text",
+    "look",
     "parse_link",
     "policy",
     "remove",

@@ -11,7 +11,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import msgspec
 
@@ -39,11 +39,21 @@ Build = Callable[[Tx, Own, Membership], list[Signed]]
 """Signs what is to be said on a membership; nothing if that is said already."""
 
 
+class Opening(NamedTuple):
+    """What goes with a statement that opens a link: what finds it, and what it says of the group, sealed."""
+
+    token: InviteToken | None = None
+    card: bytes | None = None
+
+
+NOTHING_OPENED = Opening()
+
+
 async def submit(
     session: Session,
     conversation: ConversationId,
     build: Build,
-    token: InviteToken | None = None,
+    opening: Opening = NOTHING_OPENED,
     *,
     ban: bool = False,
 ) -> Admitted | None:
@@ -56,7 +66,7 @@ async def submit(
     attempt = 0
     while signed := _built(session, conversation, build, pending):
         try:
-            admitted = await api.submit(session, conversation, NewStatements(signed, token, ban))
+            admitted = await api.submit(session, conversation, NewStatements(signed, opening.token, ban, opening.card))
         except ClientError as error:
             attempt += 1
             if error.code != "stale_membership" or attempt == ATTEMPTS:

@@ -135,6 +135,21 @@ def update_profile(tx: Tx, conversation: ConversationId, profile: Profile) -> No
     )
 
 
+def update_unnamed(tx: Tx, conversation: ConversationId, profile: Profile) -> None:
+    """Call a group something that has no name here; what it has said of itself stays."""
+    tx.run(
+        """
+        UPDATE conversations SET name = ?, name_key = ?, topic = ?, description = ?
+         WHERE conversation_id = ? AND kind = 'group' AND name = ''
+        """,
+        profile.name,
+        name_key(profile.name),
+        profile.topic,
+        profile.description,
+        conversation.bytes,
+    )
+
+
 def update_role(tx: Tx, conversation: ConversationId, role: str | None) -> None:
     """Keep the account's role, or that it is out."""
     tx.run("UPDATE conversations SET role = ? WHERE conversation_id = ?", role, conversation.bytes)
