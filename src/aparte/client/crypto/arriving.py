@@ -99,7 +99,7 @@ def _statements(new: Sequence[Entry]) -> list[SignedStatement]:
 def _tried(session: Session, row: ConversationRow, entry: Entry, me: AccountId) -> int | None:
     """Take what was signed for an entry and compute its epoch; gives the epoch's number if that cannot be."""
     with suppress(KeyRefused), session.store.transaction() as tx:
-        named, changed = _named(tx, row, entry)
+        named, changed = _named(tx, row, entry, me)
         if not 0 < named[0] <= SAFE_INTEGER:
             return None
         computed = rosters.compute(tx, row, me, named, entry.seq, changed)
@@ -109,7 +109,7 @@ def _tried(session: Session, row: ConversationRow, entry: Entry, me: AccountId) 
     return None
 
 
-def _named(tx: Tx, row: ConversationRow, entry: Entry) -> tuple[Named, Changed | None]:
+def _named(tx: Tx, row: ConversationRow, entry: Entry, me: AccountId) -> tuple[Named, Changed | None]:
     """Give the epoch that an entry names and what has begun it, after taking that. Raises KeyRefused."""
     if entry.sealed is not None:
         return (entry.sealed.epoch, entry.sealed.roster), None
@@ -119,7 +119,7 @@ def _named(tx: Tx, row: ConversationRow, entry: Entry) -> tuple[Named, Changed |
         return (body.epoch, body.roster), Changed(statement=folding.number_of(body.signed))
     if isinstance(body, DevicesChange):
         account = lists.account_of(body.devices)
-        if lists.is_inside(tx, row, account, account):
+        if lists.is_inside(tx, row, me, account):
             pins.take(tx, account, [body.devices], now_ms())
         return (body.epoch, body.roster), Changed(account=account, version=pins.version_of(body.devices))
     return (0, b""), None

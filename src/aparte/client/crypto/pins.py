@@ -52,11 +52,22 @@ class Pin:
         """Whether the person confirmed the account key that the list names."""
         return self.verified_key == self.list.account_key.serialize()
 
+    def check_may_send(self) -> None:
+        """Raise KeyRefused `key_changed` while a verified person's account key is another one than was confirmed."""
+        if self.verified_key is not None and not self.is_verified:
+            raise KeyRefused("key_changed", data={"account": str(self.account)})
+
 
 def pinned(tx: Tx, account: AccountId) -> Pin | None:
     """Read what is known of an account; None if that is nothing, or a hash whose list is not here yet."""
     row = rows.select_pin(tx, account)
     return of_row(row) if row and row.list else None
+
+
+def pinned_many(tx: Tx, accounts: Iterable[AccountId]) -> dict[AccountId, Pin]:
+    """Read what is known of many accounts; those of which `pinned` would give None are left out."""
+    found = rows.select_pins_of(tx, accounts)
+    return {account: of_row(row) for account, row in found.items() if row.list}
 
 
 def of_row(row: PinRow) -> Pin:

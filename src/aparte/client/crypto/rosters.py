@@ -16,6 +16,8 @@ from aparte.client.store import disagreements, epochs, list_versions, own_keys, 
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import EpochRow
+from aparte.e2ee.device_list import NO_LIST
+from aparte.e2ee.membership import Membership
 from aparte.wire.ids import AccountId, ConversationId
 from aparte.wire.limits import SAFE_INTEGER
 
@@ -94,18 +96,33 @@ def newest(tx: Tx, row: ConversationRow, me: AccountId) -> tuple[dict[AccountId,
     membership = folding.state(tx, row.conversation) if row.kind == "group" else None
     if row.kind == "group" and (membership is None or me.bytes not in membership.members):
         raise KeyRefused("no_keys") if membership is None else ClientError("not_member")
-    found: dict[AccountId, Pin] = {}
-    hashes: dict[AccountId, bytes] = {}
-    for account in members_of(tx, row, me):
-        pin = pins.pinned(tx, account)
-        if pin is None:
+    accounts = members_of(tx, row, me)
+    pinned = pins.pinned_many(tx, accounts)
+    for account in accounts:
+        if account not in pinned:
             raise KeyRefused("no_keys", data={"account": str(account)})
-        member = membership.members[account.bytes] if membership is not None else None
-        is_inside = member is None or candidates.has_version(tx, member, pin.list.version)
-        hashes[account] = pin.hash if is_inside else bytes(len(pin.hash))
-        if is_inside:
-            found[account] = pin
+    if membership is None:
+        found = {account: pinned[account] for account in accounts}
+    else:
+        found = _with_devices(tx, row.conversation, membership, pinned)
+    hashes = {account: found[account].hash if account in found else NO_LIST for account in accounts}
     return found, roster_of(row.conversation, hashes, membership)
+
+
+def _with_devices(
+    tx: Tx, conversation: ConversationId, membership: Membership, pinned: dict[AccountId, Pin]
+) -> dict[AccountId, Pin]:
+    """Give those whose newest key follows from the admitted one; who has not changed since an epoch is as they were."""
+    head = epochs.select_newest_head(tx, conversation)
+    before = known(tx, conversation, head.epoch) if head is not None else None
+    then = before.membership.members if before is not None and before.membership is not None else {}
+    found: dict[AccountId, Pin] = {}
+    for account, pin in pinned.items():
+        member, version = membership.members[account.bytes], pin.list.version
+        is_same = before is not None and before.versions.get(account) == version and then[account.bytes] is member
+        if is_same or candidates.has_version(tx, member, version):
+            found[account] = pin
+    return found
 
 
 def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
@@ -126,8 +143,8 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
     found, computed = newest(tx, row, mine.account)
     if mine.account not in found:
         raise KeyRefused("key_mismatch", data={"account": str(mine.account)})
-    for account in found:
-        pins.check_may_send(tx, account)
+    for pin in found.values():
+        pin.check_may_send()
     head = epochs.select_newest_head(tx, row.conversation)
     if head is None or head.roster != computed:
         return None

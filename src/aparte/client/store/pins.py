@@ -1,6 +1,8 @@
 """SQL of whose keys we know: the newest list of each account, what we think of its key, and lists that were refused."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from aparte.client.store import epochs, list_versions
@@ -29,6 +31,8 @@ class PinRow:
     """Likewise: how often the account has begun anew with another key; None: as far as was known."""
 
 
+AT_ONCE = 200
+"""How many pins are read with one statement."""
 _COLUMNS = "account_id, account_key, version, hash, list, signature, verified_key, changed_at, asked_at, dormant"
 
 
@@ -36,6 +40,18 @@ def select_pin(tx: Tx, account: AccountId) -> PinRow | None:
     """Read what is known of an account."""
     row = tx.row(f"SELECT {_COLUMNS} FROM pins WHERE account_id = ?", account.bytes)  # noqa: S608 - constant columns
     return PinRow(account, *row[1:]) if row else None
+
+
+def select_pins_of(tx: Tx, accounts: Iterable[AccountId]) -> dict[AccountId, PinRow]:
+    """Read what is known of many accounts."""
+    found: dict[AccountId, PinRow] = {}
+    waiting = iter(accounts)
+    while part := [account.bytes for account in islice(waiting, AT_ONCE)]:
+        places = ", ".join("?" * len(part))
+        for row in tx.rows(f"SELECT {_COLUMNS} FROM pins WHERE account_id IN ({places})", *part):  # noqa: S608 - placeholders
+            account = AccountId(UUID(bytes=row[0]))
+            found[account] = PinRow(account, *row[1:])
+    return found
 
 
 def select_pins(tx: Tx) -> list[PinRow]:
