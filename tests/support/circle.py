@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aparte.client.crypto import membership
+from aparte.client.store.conversations import ConversationRow, select_conversation
 from aparte.client.store.db import Tx
 from aparte.e2ee.membership import Membership
 from aparte.wire.content import Role
@@ -100,3 +101,21 @@ def roles(who: Talker, conversation: ConversationId) -> dict[bytes, int]:
     """Everybody's role by account."""
     found = state(who, conversation)
     return {account: member.role for account, member in found.members.items()} if found else {}
+
+
+def name_of(who: Talker, conversation: ConversationId) -> str:
+    """What a device calls the group."""
+    row = row_of(who, conversation)
+    return row.name if row is not None else ""
+
+
+def is_in(who: Talker, conversation: ConversationId) -> bool:
+    """Whether a device knows that its owner is inside."""
+    row = row_of(who, conversation)
+    return row is not None and row.role is not None and who.account.bytes in roles(who, conversation)
+
+
+def row_of(who: Talker, conversation: ConversationId) -> ConversationRow | None:
+    """What a device keeps of the group."""
+    with who.client._session.store.reading() as tx:
+        return select_conversation(tx, conversation)
