@@ -681,7 +681,6 @@ CREATE TABLE distributions (
   type smallint NOT NULL,  -- 2 a pairwise message, 3 a first one, 0 empty.
   body bytea NOT NULL,  -- The pairwise message.
   seq bigint,  -- Position of the entry that committed it; without, it is pending and nobody is given it.
-  CONSTRAINT distributions_pkey PRIMARY KEY (conversation_id, sender_device_id, chain_id, device_id),
   CONSTRAINT distributions_body_check CHECK ((length(body) <= 4096)),
   CONSTRAINT distributions_chain_id_check CHECK (((chain_id >= 0) AND (chain_id <= 2147483647))),
   CONSTRAINT distributions_empty_check CHECK (((type = 0) = (length(body) = 0))),
@@ -690,6 +689,7 @@ CREATE TABLE distributions (
 );
 CREATE INDEX distributions_id_idx ON distributions USING brin (id) WITH (pages_per_range='32', autosummarize='on');
 CREATE INDEX distributions_pending_idx ON distributions USING btree (id) WHERE (seq IS NULL);
+CREATE UNIQUE INDEX distributions_pending_key ON distributions USING btree (conversation_id, sender_device_id, chain_id, device_id) WHERE (seq IS NULL);
 CREATE UNIQUE INDEX distributions_seq_key ON distributions USING btree (conversation_id, device_id, seq);
 GRANT DELETE, INSERT, SELECT, UPDATE ON distributions TO aparte_service;
 

@@ -309,7 +309,20 @@ async def test_after_a_crash_between_upload_and_entry_the_upload_is_repeated(
     sent = await sealing.seal(three.alice, three.group.id, entry)
     [once] = await log_of(sealing, three.bob, three.group)
     assert (once, once.seq) == (read, sent.seq)
+    await say(sealing, three.a)
     assert await pending(admin) == set()
+
+
+async def test_a_device_that_could_not_read_a_chain_is_given_it_again(sealing: Sealing, three: Three) -> None:
+    """It asks before its acknowledgement has arrived, perhaps; what it was given first is not taken from it."""
+    first = {envelope.device: envelope for envelope in await sealing.give(three.a)}
+    await say(sealing, three.a)
+    [again] = await sealing.give(three.a, three.bob.device)
+    await say(sealing, three.a)
+    await say(sealing, three.a)
+    own = [entry.sealed.envelope for entry in await log_of(sealing, three.bob, three.group) if entry.sealed]
+    assert own == [first[three.bob.device], again, None]
+    assert [kind for kind, _ in sealing.rung_to_all()[-3:]] == ["hint", "hint", "entry"]
 
 
 async def test_a_repeat_is_answered_whatever_has_changed_since(sealing: Sealing, three: Three) -> None:

@@ -50,16 +50,15 @@ async def upsert_distributions(
 ) -> None:
     """Keep distributions until an entry names the chain; uploading again replaces what is pending still.
 
-    What an entry has committed stays as it is: its device may be reading it.
+    What an entry has committed stays as it is: its device may be reading it. The next entry brings what came since.
     """
     await tx.execute(
         """
-        INSERT INTO distributions AS z (conversation_id, sender_device_id, chain_id, device_id, id, epoch, type, body)
+        INSERT INTO distributions (conversation_id, sender_device_id, chain_id, device_id, id, epoch, type, body)
         SELECT $1, $2, $3, u.device_id, id_now(clock_timestamp()), $4, u.type, u.body
           FROM unnest($5::uuid[], $6::smallint[], $7::bytea[]) AS u (device_id, type, body)
-        ON CONFLICT (conversation_id, sender_device_id, chain_id, device_id)
+        ON CONFLICT (conversation_id, sender_device_id, chain_id, device_id) WHERE seq IS NULL
            DO UPDATE SET id = excluded.id, epoch = excluded.epoch, type = excluded.type, body = excluded.body
-         WHERE z.seq IS NULL
         """,
         conversation,
         sender,

@@ -17,8 +17,8 @@ CREATE TABLE sender_chains (
 ) WITH (fillfactor = 60);
 
 -- What one device needs to read another's chain. Without `seq` it waits for an entry that names the chain, and nobody is
--- given it; from then on it belongs to that entry, until its device has acknowledged it. `id` is of the upload, then of
--- the entry; `epoch` that in which the device was found to be listed.
+-- given it; from then on it belongs to that entry, until its device has acknowledged it. A device may be given a chain
+-- again meanwhile. `id` is of the upload, then of the entry; `epoch` that in which the device was found to be listed.
 CREATE TABLE distributions (
   conversation_id uuid NOT NULL,
   sender_device_id uuid NOT NULL,
@@ -29,9 +29,10 @@ CREATE TABLE distributions (
   type smallint NOT NULL CHECK (type IN (0, 2, 3)),
   body bytea NOT NULL CHECK (length(body) <= 4096),
   seq bigint,
-  PRIMARY KEY (conversation_id, sender_device_id, chain_id, device_id),
   CONSTRAINT distributions_empty_check CHECK ((type = 0) = (length(body) = 0))
 );
+CREATE UNIQUE INDEX distributions_pending_key
+  ON distributions (conversation_id, sender_device_id, chain_id, device_id) WHERE seq IS NULL;
 CREATE UNIQUE INDEX distributions_seq_key ON distributions (conversation_id, device_id, seq);
 CREATE INDEX distributions_pending_idx ON distributions (id) WHERE seq IS NULL;
 CREATE INDEX distributions_id_idx ON distributions USING brin (id) WITH (pages_per_range = 32, autosummarize = on);

@@ -53,7 +53,7 @@ async def forget_acknowledged(db: Database, marks: Sequence[Acknowledged]) -> in
     In a transaction after the one that wrote the marks: of two devices that acknowledge at once the later one to commit
     sees both marks.
     """
-    in_groups = sorted((mark for mark in marks if mark.is_group), key=lambda mark: (mark.conversation, mark.device))
+    in_groups = [mark for mark in marks if mark.is_group]
     elsewhere = [mark for mark in marks if not mark.is_group]
     if not marks:
         return 0
