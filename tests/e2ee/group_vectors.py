@@ -8,12 +8,14 @@ import pytest
 from tests.e2ee.groups import Account, Group, people
 from tests.e2ee.people import seeded
 
-from aparte.e2ee import container, device_list, grant, invite, membership, payload
+from aparte.e2ee import container, device_list, grant, invite, invite_card, membership, payload
 from aparte.e2ee.errors import BadStatement
 from aparte.e2ee.group import Distribution
 from aparte.e2ee.invite import Invite
+from aparte.e2ee.invite_card import Card
 from aparte.e2ee.keys import KeyPair
 from aparte.e2ee.membership import ADMIN, MEMBER, MODERATOR, OWNER, Action, Member, Membership, Signed, Statement
+from aparte.e2ee.padding import pad
 from aparte.e2ee.primitives import sha256
 
 SEED, SECOND_SEED = b"\x05" * 16, b"\x06" * 16
@@ -310,7 +312,53 @@ def invites() -> dict[str, Any]:
     last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     uncanonical = written[:-1] + last[last.index(written[-1]) ^ 1]
     refused = ["", written[:-1], written + "A", written + "=", "+" + written[1:], uncanonical, "é" + written[1:]]
-    return {"invites": rows, "refused_texts": refused}
+    return {"invites": rows, "refused_texts": refused, "cards": invite_cards(), "refused_cards": bad_cards()}
+
+
+CARD_SALT = bytes(range(64, 96))
+
+
+def invite_cards() -> list[dict[str, Any]]:
+    """What links say of their groups."""
+    rows = []
+    for seed, card in (
+        (SEED, Card(name="Tea party")),
+        (SEED, Card(name="Le club de thé 🍵", topic="every day at six", description="Bring cups.\nAnd no dormouse.")),
+        (SECOND_SEED, Card(name="n" * 100, topic="t" * 500, description="d" * 2_000)),
+    ):
+        rows.append(
+            {
+                "seed": seed.hex(),
+                "key": invite_card.card_key(seed).hex(),
+                "salt": CARD_SALT.hex(),
+                "name": card.name,
+                "topic": card.topic,
+                "description": card.description,
+                "container": invite_card.seal(seed, card, lambda _: CARD_SALT).hex(),
+            }
+        )
+    return rows
+
+
+def bad_cards() -> list[dict[str, str]]:
+    """Containers that open to no card under the first seed."""
+    key, pack = invite_card.card_key(SEED), msgspec.msgpack.encode
+    good = pack({"v": 1, "name": "Tea party"})
+    wrong = {
+        "of another purpose": container.seal(key, grant.PURPOSE, pad(good), lambda _: CARD_SALT),
+        "not padded": container.seal(key, invite_card.PURPOSE, good, lambda _: CARD_SALT),
+        "under another seed": invite_card.seal(SECOND_SEED, Card(name="Tea party"), lambda _: CARD_SALT),
+    }
+    for why, data in {
+        "a blank name": pack({"v": 1, "name": " "}),
+        "no name": pack({"v": 1, "topic": "x"}),
+        "a name too long": pack({"v": 1, "name": "x" * 101}),
+        "a topic too long": pack({"v": 1, "name": "x", "topic": "x" * 501}),
+        "a description too long": pack({"v": 1, "name": "x", "description": "x" * 2_001}),
+        "not in its one form": good + b"\xc0",
+    }.items():
+        wrong[why] = container.seal(key, invite_card.PURPOSE, pad(data), lambda _: CARD_SALT)
+    return [{"why": why, "container": data.hex()} for why, data in wrong.items()]
 
 
 CONVERSATION, HASH, KEY = b"\xc0" * 16, b"\x44" * 32, bytes(range(32))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.e2ee.layer_vectors import FILES, FOLDER, patterned
 
-from aparte.e2ee import container, content, device_list, entry, grant, invite, linking, membership, payload
+from aparte.e2ee import container, content, device_list, entry, grant, invite, invite_card, linking, membership, payload
 from aparte.e2ee.device_list import DeviceList, Signed
 from aparte.e2ee.entry import Head
 from aparte.e2ee.errors import BadContent, BadList, BadStatement, E2eeError, InvalidMessage, NeedsNewer
@@ -298,6 +298,21 @@ def test_invites() -> None:
     for text in vectors["refused_texts"]:
         with pytest.raises(InvalidMessage):
             invite.parse(text)
+
+
+def test_invite_cards() -> None:
+    vectors = load("invites")
+    for vector in vectors["cards"]:
+        seed, salt = bytes.fromhex(vector["seed"]), bytes.fromhex(vector["salt"])
+        card = invite_card.open_(seed, bytes.fromhex(vector["container"]))
+        assert (card.name, card.topic, card.description) == tuple(
+            vector[name] for name in ("name", "topic", "description")
+        )
+        assert hkdf(b"", seed, b"aparte-invite-card-v1", 32).hex() == vector["key"]
+        assert invite_card.seal(seed, card, lambda _, salt=salt: salt).hex() == vector["container"]  # type: ignore[misc]
+    for refused in vectors["refused_cards"]:
+        with pytest.raises(InvalidMessage):
+            invite_card.open_(bytes.fromhex(vectors["invites"][0]["seed"]), bytes.fromhex(refused["container"]))
 
 
 def test_grants() -> None:

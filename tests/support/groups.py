@@ -154,11 +154,12 @@ async def store(
     *said: SignedStatement,
     token: InviteToken | None = None,
     ban: bool = False,
+    card: bytes | None = None,
 ) -> Admitted:
     """Have statements stored, by a process that has nothing else to do, and go on with them."""
     gathering = Gathering(db)
     try:
-        new = NewStatements(list(said), token, ban)
+        new = NewStatements(list(said), token, ban, card)
         admitted = await conversations.submit(db, gathering, caller, made.id, new)
     finally:
         await gathering.close()
