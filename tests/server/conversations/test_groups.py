@@ -276,6 +276,10 @@ async def test_the_last_one_out_leaves_it_empty_for_good(db: Database, admin: Ad
     with pytest.raises(Refusal, match="not_member"):
         await store(db, made.again(), alice, made.leave(alice))
     assert await admin.fetchval("SELECT count(*) FROM members WHERE left_at IS NULL") == 0
+    async with db.read() as reader:
+        nobody = await conversations.private(reader, made.id)
+    assert nobody is not None
+    assert (nobody.members, nobody.devices, nobody.statement) == ((), frozenset(), 3)
 
 
 async def test_five_hundred_are_a_group_and_one_more_is_too_many(db: Database, admin: Admin) -> None:

@@ -111,6 +111,7 @@ class Circle:
                 other = await add_device(self.admin, who)
         async with self.db.transaction() as tx:
             await accounts.lock(tx, who.account)
+            await conversations.lock_encrypted(tx, who.account)
             before = (await keys.lists_of(tx, [who.account]))[who.account].signed
             signed = self.next_list(who, before, new_key, other, shorter=verb == "unlink")
             await keys.store_next(tx, who.account, signed)
@@ -147,9 +148,8 @@ async def check(here: Circle) -> None:
     async with here.db.read() as reader:
         assert await chain.select_membership(reader, here.group.id) == state
         private = await conversations.private(reader, here.group.id)
-    assert private is not None or not state.members
-    if private is not None:
-        assert {account.bytes for account in private.roles} == set(state.members)
+    assert private is not None
+    assert {account.bytes for account in private.roles} == set(state.members)
     count = await here.admin.fetchval(
         "SELECT member_count FROM conversations WHERE conversation_id = $1", here.group.id
     )

@@ -21,8 +21,11 @@ from aparte.server.conversations import actions as conversations
 from aparte.server.devices import actions as devices
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
+from aparte.server.log import actions as log
+from aparte.server.receipts import actions as receipts
+from aparte.server.receipts.model import Mark
 from aparte.server.sessions import actions as sessions
-from aparte.wire.conversations import NewConversation
+from aparte.wire.conversations import ConversationChange, NewConversation
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import ConversationId, OfferId
 from aparte.wire.keys import NewDirect
@@ -184,3 +187,25 @@ async def test_nothing_that_two_people_do_at_once_locks_them_out(here: Gate, ali
                 await succeed(here, who, without(await newest(here, who), UUID(bytes=row.device)))
     assert codes <= {"done", "bad_credentials", "unauthenticated", "offer_gone", "invalid"}, codes
     assert await admin.fetchval("SELECT epoch FROM heads WHERE conversation_id = $1", pair) > ROUNDS
+
+
+async def test_a_list_that_waits_for_a_conversation_keeps_no_mark_waiting(
+    here: Gate, alice: Caller, admin: Any
+) -> None:
+    """Else a mark (a member's row, then one's state), a list (state, then the head) and a send (head, then the row)
+    wait for each other in a circle, and one of them is torn down."""
+    tablet = await link(here, alice, "alice")
+    await settled(admin)
+    room = await conversations.create(here.db, alice, NewConversation(kind="room", name="read"))
+    room = await conversations.change(here.db, alice, room.id, ConversationChange(topic="to be read"))
+    own = ConversationId(UUID(bytes=roster.direct_id(alice.account.bytes, alice.account.bytes)))
+    await conversations.open_direct(here.db, alice, NewDirect(own, alice.account))
+    async with here.db.transaction() as sending:
+        await log.lock(sending, own)
+        shorter = asyncio.ensure_future(succeed(here, alice, without(await newest(here, alice), tablet.device)))
+        async with asyncio.timeout(30):
+            while not await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
+        await asyncio.wait_for(receipts.read(here.db, Mark(alice, room.id, "read", room.head)), 5)
+    await shorter
+    assert len((await listed(here, alice)).devices) == 1

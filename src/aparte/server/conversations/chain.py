@@ -76,7 +76,7 @@ async def select_inside(reader: Reader, conversation: ConversationId) -> Inside 
         """
         SELECT c.kind, m.account_id, m.role, coalesce(s.policy, 0) AS policy, coalesce(s.number, 0) AS number, s.hash
           FROM conversations c
-          JOIN members m ON m.conversation_id = c.conversation_id AND m.left_at IS NULL
+          LEFT JOIN members m ON m.conversation_id = c.conversation_id AND m.left_at IS NULL
           LEFT JOIN memberships s ON s.conversation_id = c.conversation_id
          WHERE c.conversation_id = $1 AND c.encryption_mode = 'e2ee'
         """,
@@ -85,7 +85,7 @@ async def select_inside(reader: Reader, conversation: ConversationId) -> Inside 
     if not rows:
         return None
     first = rows[0]
-    roles = {row["account_id"]: row["role"] for row in rows}
+    roles = {row["account_id"]: row["role"] for row in rows if row["account_id"]}
     return Inside(first["kind"], roles, first["policy"], first["number"], first["hash"])
 
 

@@ -5,7 +5,7 @@ from aparte.server.conversations.actions.bans import bans, lift_ban
 from aparte.server.conversations.actions.groups import create_group, epoch, statements, submit
 from aparte.server.conversations.actions.invites import invite, invite_statements, join_by_link, renew_card
 from aparte.server.conversations.actions.membership import change_role, join, leave, members, remove
-from aparte.server.conversations.actions.private import open_direct, private, renew_epochs
+from aparte.server.conversations.actions.private import lock_encrypted, open_direct, private, renew_epochs
 from aparte.server.conversations.actions.rooms import change, create, directory, ensure_lounge, get, mine
 from aparte.server.conversations.rules import check_platform
 
@@ -28,6 +28,7 @@ __all__ = [
     "join_by_link",
     "leave",
     "lift_ban",
+    "lock_encrypted",
     "members",
     "mine",
     "move_read_mark",

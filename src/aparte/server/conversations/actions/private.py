@@ -59,6 +59,15 @@ async def _insert(tx: Tx, caller: AccountId, new: NewDirect) -> None:
         tx.ring(Joined(account, new.id))
 
 
+async def lock_encrypted(tx: Tx, account: AccountId) -> None:
+    """Lock the heads of every encrypted conversation of an account whose list is about to be another.
+
+    The account is locked by the caller, and nothing of the list is stored yet: whoever writes an account's state while
+    it waits for a head keeps a mark waiting, whose member's row a send wants that holds the head.
+    """
+    await log.lock_all(tx, await store.select_encrypted_ids(tx, account))
+
+
 async def renew_epochs(tx: Tx, account: AccountId, device: DeviceId, signed: SignedList) -> int:
     """Begin a new epoch in every encrypted conversation of an account whose device list is new; counts them.
 

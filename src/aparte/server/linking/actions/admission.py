@@ -30,6 +30,7 @@ async def admit(db: Database, caller: Caller, offer_id: OfferId, given: Admissio
         row = rules.check_answered(row, caller.device)
         await check_not_new(tx, caller)
         before = await list_of(tx, caller.account)
+        await conversations.lock_encrypted(tx, caller.account)
         after = await keys.store_next(tx, caller.account, given.devices)
         rules.check_admission(before, after, rules.read_offer(row.offer))
         if not await devices.linked(tx, caller.account, row.device):

@@ -35,6 +35,7 @@ async def succeed(gate: Gate, caller: Caller, given: NewList, origin: Origin) ->
         if await keys.version_of(tx, caller.account, before.version) == given.devices:
             return
         too_new = await is_new(tx, caller)
+        await conversations.lock_encrypted(tx, caller.account)
         after = await keys.store_next(tx, caller.account, given.devices)
         if after.change != "same" and given.password is None:
             raise Refusal("invalid", "a new account key needs the password")
