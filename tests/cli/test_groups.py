@@ -127,6 +127,8 @@ def test_who_is_in_is_changed_and_told(circle: Shell) -> None:
         f"{GROUP} * {people['ann']} left; {people['bob']} owns the group from here on",
     ]
     assert circle.run("--profile", "ann", "groups") == ""
+    assert f"{GROUP} {people['ann']}: before" in told(circle.run("--profile", "ann", "history", GROUP))
+    circle.run("--profile", "ann", "send", GROUP, "gone", code=1)
 
 
 def test_a_group_is_renamed_and_two_of_one_name_are_told_apart(circle: Shell) -> None:

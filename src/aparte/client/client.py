@@ -140,11 +140,13 @@ class Client:
     ) -> list[Message]:
         """Read the newest messages as they are now, oldest first; or those before a message.
 
-        With `events` also what happened between them in an encrypted conversation.
+        With `events` also what happened between them in an encrypted conversation. What was read in a group stays
+        readable after one is out.
         """
-        conversation, place = await self._places.resolve(target), entry_id(before) if before else None
+        conversation = await self._places.resolve(target, former=True)
+        place = entry_id(before) if before else None
         if await self._private.has(conversation):
-            row = await self._private.caught_up(conversation)
+            row = await self._private.readable(conversation)
             return await self._private.history(row, Asked(limit, place, events), self._names)
         room = await self._rooms.get(conversation)
         found = await messages.newest(self._session, conversation, limit, place)

@@ -226,7 +226,10 @@ class Groups:
         await membership.leave(self._session, conversation)
 
     async def remove(self, conversation: ConversationId, account: AccountId, *, ban: bool = False) -> None:
-        """Put a member out; from the next message on they read nothing."""
+        """Put a member out; from the next message on they read nothing. Who puts oneself out leaves."""
+        if account == self._session.profile.account:
+            await self.leave(conversation)
+            return
         await self._look(conversation)
         await membership.remove(self._session, conversation, account, ban=ban)
 
@@ -252,9 +255,9 @@ class Groups:
         """Show of a group what this device knows, not what the server says."""
         return self._naming.named(room)
 
-    async def find(self, name: str, *, offline: bool = False) -> ConversationId:
+    async def find(self, name: str, *, offline: bool = False, former: bool = False) -> ConversationId:
         """Find a group by its name on this device. Raises ClientError `no_such_group`, `ambiguous_group`."""
-        return await self._naming.find(name, offline=offline)
+        return await self._naming.find(name, offline=offline, former=former)
 
     # Inside -----------------------------------------------------------------------------------------------------------
 

@@ -57,10 +57,11 @@ class Naming:
         """Tell whether a conversation is a group."""
         return (await self._rooms.row(conversation)).kind == "group"
 
-    async def find(self, name: str, *, offline: bool = False) -> ConversationId:
+    async def find(self, name: str, *, offline: bool = False, former: bool = False) -> ConversationId:
         """Find a group by its name on this device. Raises ClientError `no_such_group`, `ambiguous_group`.
 
         A name that is not known here may be on its way: then the log is fetched first, unless `offline` and away.
+        With `former`, one that the account has left is found as well, if there is no other.
         """
         found = self._called(name)
         if not found:
@@ -69,6 +70,8 @@ class Naming:
             except ClientError:
                 if not offline:
                     raise
+        if not found and former:
+            found = self._called(name, former=True)
         if not found:
             raise ClientError("no_such_group", name)
         if len(found) > 1:
@@ -76,10 +79,11 @@ class Naming:
             raise ClientError("ambiguous_group", ", ".join(ids), data={"ids": ids})
         return found[0]
 
-    def _called(self, name: str) -> list[ConversationId]:
-        """Find the groups of a name; of none, those whose name is not known."""
+    def _called(self, name: str, *, former: bool = False) -> list[ConversationId]:
+        """Find the groups of a name, those one is in or `former` ones; of no name, those whose name is not known."""
         with self._session.store.reading() as tx:
-            return [row.conversation for row in conversations.select_groups(tx, name)]
+            found = conversations.select_groups(tx, name)
+        return [row.conversation for row in found if (row.role is None) is former]
 
     async def _heard_of(self, name: str) -> list[ConversationId]:
         """Fetch what this device has not of its groups, and wait a moment for a name that is on its way."""

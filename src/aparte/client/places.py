@@ -24,11 +24,14 @@ class Places:
         self._rooms = rooms
         self._groups = groups
 
-    async def resolve(self, target: str, *, offline: bool = False) -> ConversationId:
-        """Find the conversation that a target names: a group by what this device knows, others with the server."""
+    async def resolve(self, target: str, *, offline: bool = False, former: bool = False) -> ConversationId:
+        """Find the conversation that a target names: a group by what this device knows, others with the server.
+
+        With `former`, a group too that one is not in any more.
+        """
         wanted = parse_target(target)
         if isinstance(wanted, GroupTarget):
-            return await self._groups.find(wanted.name, offline=offline)
+            return await self._groups.find(wanted.name, offline=offline, former=former)
         return await self._rooms.resolve(target, offline=offline)
 
     async def all(self) -> list[Room]:

@@ -185,6 +185,15 @@ class Private:
             raise ClientError("not_found")
         return Position(entry.seq, entry.id)
 
+    async def readable(self, conversation: ConversationId) -> ConversationRow:
+        """Give a conversation as far as it can be read: of one that one is out of, what is stored here."""
+        try:
+            return await self.caught_up(conversation)
+        except ClientError as error:
+            if error.code != "not_member":
+                raise
+            return self._row(conversation)
+
     async def caught_up(self, conversation: ConversationId) -> ConversationRow:
         """Wait until the store has what the server has at this moment. Raises TimeOver."""
         head = (await self._rooms.get(conversation)).head

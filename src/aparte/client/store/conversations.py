@@ -98,9 +98,9 @@ def select_named(tx: Tx, name: str) -> ConversationRow | None:
 
 
 def select_groups(tx: Tx, name: str) -> list[ConversationRow]:
-    """Find the groups of the account that are called so here; without a name, those whose name is not known."""
+    """Find the groups, left ones too, that are called so here; without a name, those whose name is not known."""
     rows = tx.rows(
-        f"SELECT {COLUMNS} FROM conversations WHERE kind = 'group' AND name_key = ? AND role IS NOT NULL"  # noqa: S608 - constant
+        f"SELECT {COLUMNS} FROM conversations WHERE kind = 'group' AND name_key = ?"  # noqa: S608 - constant
         " ORDER BY conversation_id",
         name_key(name),
     )
