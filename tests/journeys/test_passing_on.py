@@ -8,6 +8,7 @@ import pytest
 
 from aparte.client.core import locating
 from aparte.client.crypto import mailbox, passed_on, passing, unearthing
+from aparte.client.crypto.own import now_ms
 from aparte.client.errors import ClientError
 from aparte.client.model import Message
 from aparte.client.store import entries
@@ -85,6 +86,17 @@ class NoObjects(Rule):
         if method == "GET" and "/objects/" in path:
             self.done += 1
             raise Refused("unavailable")
+        return path
+
+
+class Full(Rule):
+    """The server takes no more objects today."""
+
+    def path(self, asker: DeviceId, method: str, path: str) -> str:
+        """Refuse."""
+        if method == "PUT" and "/objects/" in path:
+            self.done += 1
+            raise Refused("too_many")
         return path
 
 
@@ -352,3 +364,40 @@ async def test_a_long_history_comes_in_several_objects_and_survives_the_end_of_a
         assert tx.rows("SELECT * FROM passed_offers") == []
     with alice.client._session.store.reading() as tx:
         assert tx.rows("SELECT * FROM passing_due") == []
+
+
+async def test_what_the_server_takes_no_more_of_is_passed_on_later(two: Circle) -> None:
+    alice, bob = two.members
+    await two.say(bob, "from before")
+    await two.heard([alice], "from before")
+    store = alice.client._session.store
+    with two.evil.doing(Full()):
+        carol = await newcomer(two)
+        await carol.comes(lambda: called(carol, two) == "two")
+    with store.transaction() as tx:
+        [(history, look_at)] = tx.rows("SELECT history, look_at FROM passing_due")
+        assert (history, look_at > now_ms()) == (1, True)
+        assert not passing.is_due(tx)
+        tx.run("UPDATE passing_due SET look_at = 0")
+    await passing.pass_on(alice.client._session)
+    await mailbox.send_out(alice.client._session)
+    await carol.comes(lambda: "from before" in texts(carol, two))
+    with store.reading() as tx:
+        assert tx.rows("SELECT * FROM passing_due") == []
+
+
+async def test_who_is_out_again_is_owed_nothing(two: Circle) -> None:
+    alice, bob = two.members
+    await two.say(bob, "from before")
+    await two.heard([alice], "from before")
+    carol = await two.people.newcomer("carol")
+    with two.evil.doing(Full()):
+        await two.add(alice, carol, history=True)
+    await two.remove(alice, carol)
+    session = alice.client._session
+    with session.store.transaction() as tx:
+        tx.run("UPDATE passing_due SET look_at = 0")
+    await passing.pass_on(session)
+    with session.store.reading() as tx:
+        assert tx.rows("SELECT * FROM passing_due") == []
+        assert tx.rows("SELECT * FROM payloads") == []

@@ -83,10 +83,12 @@ def link(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) ->
 def go_on(tx: Tx) -> bool:
     """Follow hashes a while; False once there is nothing left to follow."""
     kept = passed_on.select_link(tx)
-    if kept is not None:
-        passed_on.delete_link(tx, kept.conversation, kept.seq)
-        _follow(tx, kept)
-    return kept is not None
+    if kept is None:
+        passed_on.delete_links(tx)
+        return False
+    passed_on.delete_link(tx, kept.conversation, kept.seq)
+    _follow(tx, kept)
+    return True
 
 
 def follow(tx: Tx, conversation: ConversationId, seq: int) -> None:

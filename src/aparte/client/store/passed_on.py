@@ -166,6 +166,11 @@ def select_link(tx: Tx) -> SealedRow | None:
     return sealed_row(row) if row else None
 
 
+def delete_links(tx: Tx) -> None:
+    """Forget what was to be followed in logs that are gone."""
+    tx.run("DELETE FROM passed_links")
+
+
 def delete_link(tx: Tx, conversation: ConversationId, seq: int) -> None:
     """The hash of an entry was followed."""
     tx.run("DELETE FROM passed_links WHERE conversation_id = ? AND seq = ?", conversation.bytes, seq)
