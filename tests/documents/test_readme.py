@@ -260,6 +260,7 @@ class Elsewhere:
             "valkey://localhost:6379/0": self.valkey,
             "--port 8787": f"--port {self.port}",
             "/etc/aparte": str(self.folder),
+            "/srv/aparte": str(self.folder),
         }
         for written, ours in places.items():
             assert written in TEXT
