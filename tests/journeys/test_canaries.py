@@ -49,6 +49,9 @@ async def live_in_a_group(alice: Talker, bob: Talker, secret: str) -> None:
     await bob.client.react(group, sent.id, secret)
     await alice.client.edit(group, sent.id, f"changed in the group: {secret}")
     await alice.client.change_room(group, name=f"renamed {secret}", description=f"description: {secret}")
+    link = await alice.client.groups.invite(group)
+    await alice.client.change_room(group, name=f"renamed again {secret}")
+    assert secret in (await bob.client.groups.look(link)).title, "the card says it to who has the link"
     lost = await bob.client.send(group, f"regretted in the group: {secret}")
     await alice.hears(f"regretted in the group: {secret}")
     await alice.client.delete(group, lost.id)

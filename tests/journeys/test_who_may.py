@@ -17,6 +17,7 @@ from tests.support.sealing import caller_of, over_the_wire
 
 CONVERSATION = "/conversations/{conversation}"
 OBJECT = CONVERSATION + "/objects/0b1ec700-0000-4000-8000-000000000000"
+CARD = CONVERSATION + "/invites/0b1ec700-0000-4000-8000-000000000000/card"
 MESSAGE = CONVERSATION + "/messages/{message}"
 OWN = "own"
 """The message is the caller's own, where the route changes one."""
@@ -84,6 +85,7 @@ CASES += [
     Case("GET", CONVERSATION + "/epoch", "group", writes=False),
     Case("GET", CONVERSATION + "/bans", "group", writes=False),
     Case("DELETE", CONVERSATION + "/bans/{account}", "group"),
+    Case("PUT", CARD, "group", {"card": "AA=="}),
     Case("POST", CONVERSATION + "/distributions", "sealing", DISTRIBUTED),
 ]
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
@@ -201,6 +203,7 @@ IN_DIRECT = {
     ("GET", CONVERSATION + "/epoch"): "mode_mismatch",
     ("GET", CONVERSATION + "/bans"): "mode_mismatch",
     ("DELETE", CONVERSATION + "/bans/{account}"): "mode_mismatch",
+    ("PUT", CARD): "mode_mismatch",
     ("POST", CONVERSATION + "/distributions"): "mode_mismatch",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
@@ -237,10 +240,13 @@ IN_GROUP = {
     ("GET", CONVERSATION + "/epoch"): "done",
     ("GET", CONVERSATION + "/bans"): "forbidden",
     ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
+    ("PUT", CARD): "forbidden",
     ("POST", CONVERSATION + "/distributions"): "stale_epoch",
 }
 """What an ordinary member of a group gets: whatever changes it is a statement or a sealed entry."""
 BY_MODERATORS = {("GET", CONVERSATION + "/bans"): "done", ("DELETE", CONVERSATION + "/bans/{account}"): "done"}
+BY_OWNERS = BY_MODERATORS | {("PUT", CARD): "not_found"}
+GIVEN = {"member": IN_GROUP, "moderator": IN_GROUP | BY_MODERATORS, "owner": IN_GROUP | BY_OWNERS}
 
 
 @pytest.mark.parametrize("who", ["outsider", "platform admin", "ex-member", "removed", "member", "moderator", "owner"])
@@ -263,8 +269,8 @@ async def test_a_group_is_for_those_whom_its_statements_name(world: World, serve
     if who == "owner":
         await groups.say_over_the_wire(made, alice, made.give_role(owner, other, 4))
     outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in CASES}
-    if who in {"member", "moderator", "owner"}:
-        assert outcomes == IN_GROUP | (BY_MODERATORS if who != "member" else {})
+    if who in GIVEN:
+        assert outcomes == GIVEN[who]
         return
     assert outcomes.pop(("POST", CONVERSATION + "/join")) == "not_found"
     assert set(outcomes.values()) == {"not_member"}
@@ -290,8 +296,8 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         for method in methods
         if "{conversation}" in path
     }
-    named = CONVERSATION + "/objects/{object}"
-    assert routes == {(case.method, named if case.path == OBJECT else case.path) for case in CASES}
+    named = {OBJECT: CONVERSATION + "/objects/{object}", CARD: CONVERSATION + "/invites/{link}/card"}
+    assert routes == {(case.method, named.get(case.path, case.path)) for case in CASES}
 
 
 @pytest.mark.parametrize("who", ["outsider", "ex-member", "removed"])
