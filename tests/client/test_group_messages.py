@@ -15,7 +15,8 @@ from aparte.client.crypto import key_requests, membership, pins
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import Unreachable
 from aparte.client.model import Message
-from aparte.client.store import own_chains, payloads, sealed
+from aparte.client.store import conversations, own_chains, payloads, sealed
+from aparte.client.store import pins as pins_rows
 from aparte.client.store.own_chains import GivenRow
 from aparte.e2ee.membership import MODERATOR, POLICY_MODERATORS_WRITE
 from aparte.wire import limits
@@ -318,6 +319,44 @@ async def test_a_device_that_sealed_for_other_readers_stops_the_others_while_it_
     await membership.remove(ann._session, group, account_of(carol))
     await ann.send(str(group), "to bob")
     assert (await texts(bob, group))[-1] == "to bob"
+
+
+async def test_a_device_that_was_asleep_when_its_list_was_fetched_is_given_the_chain_all_the_same(
+    newcomer: Newcomer,
+) -> None:
+    """The server knows that it is back: what it refuses makes the sender look again."""
+    ann, bob = await newcomer("ann"), await newcomer("bob")
+    group = await group_of(ann, bob)
+    with ann._session.store.transaction() as tx:
+        pins_rows.update_asked(tx, account_of(bob), 1, bob.device_id.bytes)
+    await ann.send(str(group), "are you there?")
+    assert bob.device_id in given_by(ann, group)
+    assert await texts(bob, group) == ["are you there?"]
+
+
+async def test_a_name_that_is_read_late_is_the_groups_name_unless_a_later_one_was_read(
+    newcomer: Newcomer, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await newcomer("ann"), await newcomer("bob")
+    group = (await ann.groups.new_group("first", [f"bob-{tag}"])).id
+    await shown(bob, group)
+    forget_chains(bob, group)
+    ask = key_requests.ask
+    monkeypatch.setattr(key_requests, "ask", keep_silent)
+    for name in ("second", "third"):
+        await ann.groups.change(group, name=name)
+    await shown(bob, group)
+    assert name_of(bob, group) == "first"
+    await shown(ann, group)
+    monkeypatch.setattr(key_requests, "ask", ask)
+    await exchanged(bob, ann)
+    assert name_of(bob, group) == "third"
+
+
+def name_of(who: Client, group: Group) -> str | None:
+    with who._session.store.reading() as tx:
+        row = conversations.select_conversation(tx, group)
+    return row.name if row is not None else None
 
 
 # Bundles --------------------------------------------------------------------------------------------------------------
