@@ -8,8 +8,6 @@ from tests.client.test_following import take
 
 from aparte.client import Client, ClientError, Message, Place, tell
 
-MENTIONS_MAX = 100
-
 
 def said(found: list[Message]) -> list[str]:
     return [tell(message) or str(message.text) for message in found]
@@ -79,11 +77,10 @@ async def test_answers_and_mentions_have_their_limits(newcomer: Newcomer, tag: s
         ({"reply": elsewhere.id}, "not_found"),
         ({"reply": "x"}, "bad_message_id"),
         ({"mentions": [f"nobody-{tag}"]}, "no_such_member"),
-        ({"mentions": [f"bob-{tag}"] * (MENTIONS_MAX + 1)}, "invalid"),
     ):
         with pytest.raises(ClientError, match=code):
             await ann.send("+trio", "x", **options)  # type: ignore[arg-type]
-    await ann.send("+trio", "many", mentions=[f"bob-{tag}"] * MENTIONS_MAX)
+    await ann.send("+trio", "many", mentions=[f"bob-{tag}", f"@carol-{tag}", f"@bob-{tag}"])
     with pytest.raises(ClientError, match="mode_mismatch"):
         await ann.send(f"#open-{tag}", "x", mentions=[f"bob-{tag}"])
     assert sorted(said(await take(bob.messages(), 2))) == ["elsewhere", "many"]

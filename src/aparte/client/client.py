@@ -105,7 +105,7 @@ class Client:
         """
         content, place = content_of(text, text_format), entry_id(reply) if reply else None
         conversation = await self._places.resolve(target, offline=True)
-        people = [await accounts.account_named(self._session, name) for name in mentions]
+        people = await accounts.accounts_named(self._session, mentions)
         if place is not None or people:
             await self._private.check(conversation)
             return await self._private.say(conversation, content, Beside(place, tuple(people)), deadline)

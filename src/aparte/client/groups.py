@@ -64,7 +64,7 @@ class Groups:
         Raises ClientError `no_such_member`, `peer_without_keys`; TimeOver if the group is there and its name waits.
         """
         profile = checked(Profile(at=now_ms(), name=bare(name), topic=topic))
-        people = await self._people(usernames)
+        people = await accounts.accounts_named(self._session, usernames)
         wanted: list[Policy] = ["members_add"] if members_may_add else []
         wanted += ["history"] if history else []
         try:
@@ -97,7 +97,7 @@ class Groups:
 
     async def add_members(self, target: str, usernames: Iterable[str], *, history: bool = False) -> None:
         """Add people. With `history` they are given what this device can read, if the group's policy allows it."""
-        people, conversation = await self._people(usernames), await self._looked_at(target)
+        people, conversation = await accounts.accounts_named(self._session, usernames), await self._looked_at(target)
         if history and "history" not in policy_names(self._state(conversation).policy):
             raise ClientError("forbidden", "the policy of the group")
         try:
@@ -270,9 +270,6 @@ class Groups:
     async def _look(self, conversation: ConversationId) -> None:
         """Learn who is in a group and what they may: what this device last saw may be long ago."""
         await learning.learn_statements(self._session, conversation, None)
-
-    async def _people(self, usernames: Iterable[str]) -> list[AccountId]:
-        return [await accounts.account_named(self._session, username) for username in dict.fromkeys(usernames)]
 
     async def _naming_whom(self, error: ClientError) -> ClientError:
         """Name who has no keys, if that is what is wrong."""

@@ -11,10 +11,12 @@ from aparte.server.accounts import actions as accounts
 from aparte.server.authentication.model import Gate
 from aparte.server.contacts import actions as contacts
 from aparte.server.contacts.actions import Aspect
+from aparte.server.contacts.http import names_of
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import ToAccount
 from aparte.server.state import actions as state
+from aparte.wire import limits
 from aparte.wire.accounts import AccountChange, Audience, Privacy
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId
@@ -190,7 +192,7 @@ async def test_writing_to_nobody(here: Gate, alice: Caller, admin: Admin) -> Non
     assert await may_write(here, alice, gone) == "not_found"
     with pytest.raises(Refusal, match="not_found"):
         await contacts.person(here.db, alice, gone.account)
-    assert (await contacts.person_named(here.db, alice, "gone")).people == []
+    assert (await contacts.people_named(here.db, alice, ["gone"])).people == []
     assert (await contacts.people(here.db, alice, [gone.account])).people == []
 
 
@@ -239,5 +241,14 @@ async def test_people_are_found_by_ids_in_the_order_asked_and_by_name_in_any_cas
     found = (await contacts.people(here.db, alice, wanted)).people
     assert [one.id for one in found] == [bob.account, alice.account]
     for name in ("bob", "BOB", "Bob"):
-        assert [one.id for one in (await contacts.person_named(here.db, alice, name)).people] == [bob.account]
-    assert (await contacts.person_named(here.db, alice, "bo")).people == []
+        assert [one.id for one in (await contacts.people_named(here.db, alice, [name])).people] == [bob.account]
+    assert (await contacts.people_named(here.db, alice, ["bo"])).people == []
+    several = (await contacts.people_named(here.db, alice, ["BOB", "nobody", "alice", "bob"])).people
+    assert {one.id for one in several} == {alice.account, bob.account}
+    assert len(several) == 2
+
+
+def test_a_page_of_names_is_asked_for_at_once_and_no_more() -> None:
+    assert len(names_of(",".join(["bob"] * limits.PAGE_LIST))) == limits.PAGE_LIST
+    with pytest.raises(Refusal, match="invalid"):
+        names_of(",".join(["bob"] * (limits.PAGE_LIST + 1)))

@@ -13,7 +13,7 @@ from aparte.client.session import Nothing, Session
 from aparte.client.store import own_keys, people, profile
 from aparte.client.transport.http import Request
 from aparte.wire import limits
-from aparte.wire.accounts import Account, Device, DeviceList, LogIn, NewDevice, Person, PersonPage, Register, Tokens
+from aparte.wire.accounts import Account, Device, DeviceList, LogIn, NewDevice, PersonPage, Register, Tokens
 from aparte.wire.codec import to_json
 from aparte.wire.ids import AccountId, DeviceId
 
@@ -172,13 +172,21 @@ async def usernames(session: Session, accounts: Iterable[AccountId], patience: f
 
 async def account_named(session: Session, username: str) -> AccountId:
     """Find an account by its user name. Raises ClientError `no_such_member`."""
-    name = username.removeprefix("@")
+    return (await accounts_named(session, [username]))[0]
+
+
+async def accounts_named(session: Session, usernames: Iterable[str]) -> list[AccountId]:
+    """Find accounts by their user names, a page of them at once. Raises ClientError `no_such_member`."""
+    names = [*dict.fromkeys(username.removeprefix("@") for username in usernames)]
     with session.store.reading() as tx:
-        known = people.select_account(tx, name)
-    if known is not None:
-        return known
-    found: list[Person] = (await session.call(Request("GET", "/accounts", query={"username": name}), PersonPage)).people
-    if not found:
-        raise ClientError("no_such_member", username)
-    local_log.keep_people(session.store, found)
-    return found[0].id
+        missing = [name for name in names if people.select_account(tx, name) is None]
+    for start in range(0, len(missing), limits.PAGE_LIST):
+        query = {"username": ",".join(missing[start : start + limits.PAGE_LIST])}
+        page = await session.call(Request("GET", "/accounts", query=query), PersonPage)
+        local_log.keep_people(session.store, page.people)
+    with session.store.reading() as tx:
+        found = [(name, people.select_account(tx, name)) for name in names]
+    unknown = [name for name, account in found if account is None]
+    if unknown:
+        raise ClientError("no_such_member", ", ".join(unknown))
+    return [account for _, account in found if account is not None]

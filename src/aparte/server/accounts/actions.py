@@ -81,9 +81,9 @@ async def people(reader: Reader, accounts: list[AccountId]) -> list[PersonRow]:
     return await store.select_people(reader, accounts)
 
 
-async def person_named(reader: Reader, username: str) -> PersonRow | None:
-    """Find an account by its user name, whatever its case."""
-    return await store.select_person_by_username(reader, username.lower())
+async def people_named(reader: Reader, usernames: Sequence[str]) -> list[PersonRow]:
+    """Find accounts by their user names, whatever their case."""
+    return await store.select_people_by_username(reader, [username.lower() for username in usernames])
 
 
 async def seen(tx: Tx, *who: AccountId) -> None:

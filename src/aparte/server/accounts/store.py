@@ -271,16 +271,16 @@ async def select_people(reader: Reader, accounts: Sequence[AccountId]) -> list[P
     return [_person(row) for row in rows]
 
 
-async def select_person_by_username(reader: Reader, username: str) -> PersonRow | None:
-    """Find somebody by user name (lower case)."""
-    row = await reader.fetchrow(
+async def select_people_by_username(reader: Reader, usernames: Sequence[str]) -> list[PersonRow]:
+    """Find people by user name (lower case)."""
+    rows = await reader.fetch(
         """
         SELECT account_id, kind, username, display_name, avatar_url, bio, status_text, status, privacy, last_seen_at
-          FROM accounts WHERE lower(username) = $1 AND kind <> 'placeholder' AND deleted_at IS NULL
+          FROM accounts WHERE lower(username) = ANY($1::text[]) AND kind <> 'placeholder' AND deleted_at IS NULL
         """,
-        username,
+        usernames,
     )
-    return _person(row) if row else None
+    return [_person(row) for row in rows]
 
 
 def _person(row: Row) -> PersonRow:

@@ -35,11 +35,10 @@ async def people(db: Database, caller: Caller, wanted: Sequence[AccountId]) -> P
     return PersonPage(list(shown.values()))
 
 
-async def person_named(db: Database, caller: Caller, username: str) -> PersonPage:
-    """Find somebody by user name, whatever its case: one person, or nobody."""
+async def people_named(db: Database, caller: Caller, usernames: Sequence[str]) -> PersonPage:
+    """Find people by user name, whatever its case; those who are not there are left out."""
     async with db.read() as reader:
-        row = await accounts.person_named(reader, username)
-        found = await _show(reader, caller.account, [row] if row else [])
+        found = await _show(reader, caller.account, await accounts.people_named(reader, usernames))
     return PersonPage(list(found.values()))
 
 

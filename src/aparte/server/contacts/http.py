@@ -5,6 +5,7 @@ import msgspec
 from aparte.server.contacts import actions
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing, ids_of
+from aparte.wire import limits
 from aparte.wire.accounts import (
     Block,
     BlockChange,
@@ -20,7 +21,7 @@ from aparte.wire.ids import AccountId
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """Either `ids`, at most 100 separated by commas, or one `username`."""
+    """Either `ids` or, as `username`, user names: at most 100, separated by commas."""
 
     ids: str = ""
     username: str = ""
@@ -38,11 +39,11 @@ class Doors:
         return await actions.person(self._db, call.caller, AccountId(call.id("account")))
 
     async def people(self, call: Call[Nothing, Lookup]) -> PersonPage:
-        """Several people by their ids, or one by user name; those who are not there are left out."""
+        """Several people by their ids or user names; those who are not there are left out."""
         if bool(call.query.ids) == bool(call.query.username):
             raise Refusal("invalid", "give either ids or username")
         if call.query.username:
-            return await actions.person_named(self._db, call.caller, call.query.username)
+            return await actions.people_named(self._db, call.caller, names_of(call.query.username))
         return await actions.people(self._db, call.caller, [AccountId(i) for i in ids_of(call.query.ids)])
 
     async def contacts(self, call: Call[Nothing, Nothing]) -> ContactList:
@@ -68,3 +69,11 @@ class Doors:
     async def unblock(self, call: Call[Nothing, Nothing]) -> None:
         """Take a block back."""
         await actions.unblock(self._db, call.caller, AccountId(call.id("account")))
+
+
+def names_of(text: str) -> list[str]:
+    """Read user names out of a query: separated by commas, a page at most. Raises Refusal `invalid`."""
+    names = text.split(",", limits.PAGE_LIST)
+    if len(names) > limits.PAGE_LIST:
+        raise Refusal("invalid", f"at most {limits.PAGE_LIST} names")
+    return names
