@@ -131,7 +131,11 @@ async def leave(session: Session, conversation: ConversationId) -> None:
             return []
         return [signed(tx, mine, before, Action.LEAVE, subject=mine.account.bytes)[0]]
 
-    await submit(session, conversation, build)
+    try:
+        await submit(session, conversation, build)
+    except ClientError as error:  # others were first: one is out already
+        if error.code != "not_member":
+            raise
     local_log.leave(session.store, conversation)
 
 
