@@ -242,7 +242,7 @@ def _messages(s: Slices) -> list[Route]:
             "POST",
             CONVERSATION + "/distributions",
             door.distribute,
-            "not_member forbidden mode_mismatch stale_epoch missing_devices too_many",
+            "not_member forbidden mode_mismatch stale_epoch missing_devices",
             204,
             limit="write",
         ),

@@ -391,13 +391,31 @@ async def test_chains_belong_into_groups(admin: Admin, db: Database, sealing: Se
     assert await upload_code(sealing, replace(two.a, conversation=room)) == "mode_mismatch"
 
 
-async def test_so_many_chains_are_on_their_way_at_once_and_not_one_more(sealing: Sealing, three: Three) -> None:
+async def test_so_many_chains_are_on_their_way_at_once_and_of_more_the_oldest_goes(
+    admin: Admin, sealing: Sealing, three: Three
+) -> None:
+    """Somebody whose chain is overtaken by one removal after the other can speak all the same."""
+
+    async def kept(who: Caller) -> list[int]:
+        """The chains of a device that are pending."""
+        rows = await admin.fetch(
+            "SELECT DISTINCT chain_id FROM distributions WHERE sender_device_id = $1 AND seq IS NULL ORDER BY 1",
+            who.device,
+        )
+        return [row[0] for row in rows]
+
+    b = await three.group.sealer(three.bob, chain=7)
+    await sealing.give(b)
     for chain in range(PENDING_CHAINS):
         await sealing.give(replace(three.a, chain=chain))
+    assert await kept(three.alice) == list(range(PENDING_CHAINS))
     await sealing.give(replace(three.a, chain=0))
-    assert await upload_code(sealing, replace(three.a, chain=PENDING_CHAINS)) == "too_many"
-    b = await three.group.sealer(three.bob, chain=PENDING_CHAINS)
-    await sealing.give(b)
+    await sealing.give(replace(three.a, chain=PENDING_CHAINS))
+    assert await kept(three.alice) == [0, *range(2, PENDING_CHAINS + 1)]
+    assert await kept(three.bob) == [7]
+    assert await code_of(sealing, replace(three.a, chain=1)) == "missing_devices"
+    three.a.chain = PENDING_CHAINS
+    await say(sealing, three.a)
 
 
 def test_sizes_of_uploads_at_the_limit_and_past_it() -> None:

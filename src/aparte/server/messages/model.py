@@ -178,4 +178,4 @@ PENDING_MINUTES = 10
 LATE_MINUTES = 15
 """After so long a pending one is forgotten: later than it counts, so that none goes while an entry is on its way."""
 PENDING_CHAINS = 3
-"""Chains of one device that may be on their way into one conversation at once."""
+"""Chains of one device that are on their way into one conversation at once; of more the oldest are forgotten."""

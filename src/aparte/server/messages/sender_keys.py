@@ -31,18 +31,21 @@ async def select_chain(reader: Reader, conversation: ConversationId, sender: Dev
     return ChainState(row["complete"], frozenset(row["pending"]))
 
 
-async def count_other_chains(tx: Tx, conversation: ConversationId, sender: DeviceId, chain: int) -> int:
-    """Count the device's chains beside this one that have pending distributions here."""
-    count: int = await tx.fetchval(
+async def delete_other_chains(tx: Tx, conversation: ConversationId, sender: DeviceId, chain: int, most: int) -> int:
+    """Forget what is pending of a device's chains beside this one, but for the newest of them."""
+    return await tx.execute(
         """
-        SELECT count(DISTINCT chain_id) FROM distributions
-         WHERE conversation_id = $1 AND sender_device_id = $2 AND chain_id <> $3 AND seq IS NULL
+        DELETE FROM distributions
+         WHERE conversation_id = $1 AND sender_device_id = $2 AND seq IS NULL AND chain_id IN (
+           SELECT z.chain_id FROM distributions z
+            WHERE z.conversation_id = $1 AND z.sender_device_id = $2 AND z.chain_id <> $3 AND z.seq IS NULL
+            GROUP BY z.chain_id ORDER BY max(z.id::text COLLATE "C") DESC OFFSET $4)
         """,
         conversation,
         sender,
         chain,
+        most,
     )
-    return count
 
 
 async def upsert_distributions(

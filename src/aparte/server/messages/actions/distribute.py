@@ -17,7 +17,8 @@ async def distribute(
 ) -> None:
     """Keep a part of a chain's distributions; again is once, and nobody is given any before an entry names the chain.
 
-    Refuses with `not_member`, `mode_mismatch`, `stale_epoch`, `missing_devices` (for who is not listed), `too_many`.
+    A device that begins chain after chain without using them fills nothing: the oldest are forgotten. Refuses with
+    `not_member`, `mode_mismatch`, `stale_epoch`, `missing_devices` (for who is not listed).
     """
     conversations.check_platform(caller.role)
     async with db.read() as reader:
@@ -30,7 +31,6 @@ async def distribute(
         await conversations.authorise(tx, caller, conversation, "send")
         if head.epoch != given.epoch:
             raise Refusal("stale_epoch", data={"epoch": head.epoch, "roster": (head.roster or b"").hex()})
-        if await sender_keys.count_other_chains(tx, conversation, caller.device, given.chain) >= PENDING_CHAINS:
-            raise Refusal("too_many", "several chains of this device are on their way")
+        await sender_keys.delete_other_chains(tx, conversation, caller.device, given.chain, PENDING_CHAINS - 1)
         await sender_keys.upsert_distributions(tx, conversation, caller.device, given.chain, given.epoch, awake)
         await sender_keys.update_has_pending(tx, conversation, caller.device, given.chain)
