@@ -1,8 +1,12 @@
-"""A device that is linked while its owner is in groups: it knows what they are called, and nothing that was said."""
+"""Devices of people in groups: what one that comes later knows, and what happens when one is lost."""
 
+import pytest
+
+from aparte.client.crypto import verifying
+from aparte.client.errors import KeyRefused
 from tests.support.circle import gather
 from tests.support.malice import Malice
-from tests.support.talk import Company
+from tests.support.talk import PASSWORD, Company
 
 
 async def test_a_device_that_is_linked_later_knows_its_groups_by_name(evil: Malice, people: Company) -> None:
@@ -17,3 +21,23 @@ async def test_a_device_that_is_linked_later_knows_its_groups_by_name(evil: Mali
     assert "welcome to friends" not in {one.text for one in await phone.client.history(circle.target)}
     await phone.client.send("+friends", "hello from the phone")
     await alice.hears("hello from the phone")
+
+
+async def test_another_key_of_somebody_verified_stops_speaking_in_a_group_until_it_is_accepted(
+    evil: Malice, people: Company
+) -> None:
+    alice, bob = await people.newcomer("alice"), await people.newcomer("bob")
+    circle = await gather(evil, people, "friends", alice, bob)
+    await circle.say(bob, "hello")
+    await alice.hears("hello")
+    phone = await people.link(bob)
+    with alice.client._session.store.transaction() as tx:
+        verifying.accept(tx, bob.account)
+    await bob.client.keys.revoke(phone.device, PASSWORD)
+    await alice.comes(lambda: "device_removed" in alice.told())
+    with pytest.raises(KeyRefused, match="key_changed"):
+        await circle.say(alice, "is that bob?")
+    with alice.client._session.store.transaction() as tx:
+        verifying.accept(tx, bob.account)
+    await circle.say(alice, "it is bob")
+    await bob.hears("it is bob")
