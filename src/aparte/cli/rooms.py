@@ -141,7 +141,8 @@ def show_invitation(context: typer.Context, found: Invitation) -> None:
             }
         )
     else:
-        table([(found.title, str(found.member_count), found.topic, f"({phrase('link_says')})")])
+        whose = f"({phrase('link_says')})" if found.name else ""
+        table([(found.title, str(found.member_count), found.topic, whose)])
 
 
 def room_row(room: Room) -> dict[str, Any]:
