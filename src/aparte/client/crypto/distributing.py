@@ -80,10 +80,10 @@ def _keep(session: Session, conversation: ConversationId, some: list[Recipient],
     with session.store.transaction() as tx:
         mine, now = own.load(tx), now_ms()
         for one in some:
-            if one.listed.device in failed:
-                sender_keys.give_up(tx, conversation, one, now)
-            else:
+            if one.listed.device not in failed and pairwise.has_session(tx, mine, one.account, one.listed):
                 sender_keys.give(tx, mine, conversation, one, now)
+            else:
+                sender_keys.give_up(tx, conversation, one, now)
         passing.owe_newcomers(tx, conversation, mine.account, {one.account for one in some})
 
 
