@@ -22,9 +22,9 @@ from aparte.wire import limits
 from aparte.wire.codec import Decoder
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Distributions
-from aparte.wire.ids import FIRST_ID, DeviceId
+from aparte.wire.ids import FIRST_ID, DeviceId, EntryId
 from aparte.wire.messages import Entry
-from aparte.wire.sealed import Envelope, SealEntry
+from aparte.wire.sealed import Envelope, SealedTarget, SealEntry
 
 Admin = Any
 
@@ -356,6 +356,12 @@ async def test_only_listed_devices_of_others_are_given_a_chain(admin: Admin, sea
     assert await pending(admin) == set()
 
 
+async def test_a_guest_uploads_and_says_nothing(sealing: Sealing, three: Three) -> None:
+    guest = replace(three.a, caller=three.alice._replace(role="guest"))
+    assert await upload_code(sealing, guest) == "forbidden"
+    assert await code_of(sealing, guest) == "forbidden"
+
+
 async def test_who_is_no_member_uploads_nothing_and_learns_nothing(
     admin: Admin, sealing: Sealing, three: Three
 ) -> None:
@@ -448,6 +454,9 @@ def test_sizes_of_uploads_at_the_limit_and_past_it() -> None:
         {"chain": None, "key": None},
         {"chain": None, "key": None, "envelopes": "bob"},
         {"envelopes": "bob"},
+        {"kind": 5},
+        {"kind": 6, "target": SealedTarget(EntryId(uuid4()), bytes(32))},
+        {"kind": 7, "target": SealedTarget(EntryId(uuid4()), bytes(32))},
     ],
 )
 async def test_a_group_takes_a_key_for_all_and_no_envelopes(
