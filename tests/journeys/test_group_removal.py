@@ -6,15 +6,20 @@ anybody was ever given, and with a server that hands out what somebody inside wo
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
+from aparte.client.errors import ClientError
 from aparte.wire.groups import StatementPage
 from aparte.wire.sealed import SealEntry
 from tests.support.circle import Circle, gather
 from tests.support.copied import Copy
-from tests.support.group_lies import Handing, Hidden
+from tests.support.group_lies import Handing, Hidden, held_in_group
+from tests.support.lies import Held, InPlaceOf, Watching, sealed
 from tests.support.malice import Malice
 from tests.support.talk import PASSWORD, Company, Talker
+
+change = msgspec.structs.replace
 
 
 @pytest.fixture
@@ -158,3 +163,27 @@ async def test_a_newcomer_reads_nothing_of_before_with_the_servers_help(four: Ci
         await dave.comes(lambda: reached(dave, four) >= head)
         shown = {message.text for message in await dave.client.history(four.target)}
     assert not {"before dave", f"{alice.username} speaks"} & (shown | set(dave.texts()))
+
+
+@pytest.mark.parametrize("of_now", [False, True])
+async def test_who_is_out_says_nothing_more_though_the_server_shows_it(four: Circle, of_now: bool) -> None:
+    """Sealed while inside and kept by the server: as it was, or said to be of the present epoch."""
+    alice, bob, _, mallory = four.members
+    held, watching = Held(mallory, "forbidden"), Watching(alice)
+    with four.evil.doing(held), pytest.raises(ClientError, match="forbidden"):
+        await four.say(mallory, "from beyond")
+    await four.remove(alice, mallory)
+    with four.evil.doing(watching):
+        await four.say(bob, "mallory is out")
+        await alice.hears("mallory is out")
+    [like] = [entry for entry in watching.found.values() if entry.sealed]
+    slipped = change(held_in_group(held, like), account=mallory.account, device=mallory.device)
+    if of_now and slipped.sealed and like.sealed:
+        slipped = sealed(slipped, epoch=like.sealed.epoch, roster=like.sealed.roster)
+    with four.evil.doing(InPlaceOf(alice, {await four.head() + 1: slipped})):
+        await four.say(bob, "in its place comes something else")
+        await alice.comes(lambda: ("wrong_sender" if of_now else "epoch_back") in alice.refused())
+    assert "from beyond" not in alice.texts()
+    for text in ("after what was never there", "and on it goes"):
+        await four.say(bob, text)
+    await alice.hears("and on it goes")

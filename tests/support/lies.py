@@ -222,11 +222,11 @@ class Without(Rule):
 
 
 class Held(Rule):
-    """Keeps the first entry of a device to itself and says that the epoch is over, so that it is sealed again."""
+    """Keeps the first entry of a device to itself; says that the epoch is over, so that it is sealed again, or no."""
 
-    def __init__(self, sender: Talker) -> None:
+    def __init__(self, sender: Talker, code: str = "stale_epoch") -> None:
         """Keep one."""
-        self.sender = sender.device
+        self.sender, self.code = sender.device, code
         self.kept: SealEntry | None = None
 
     def seal(self, sender: DeviceId, conversation: ConversationId, entry: SealEntry) -> SealEntry:
@@ -235,7 +235,7 @@ class Held(Rule):
             return entry
         self.kept = entry
         self.done += 1
-        raise Refused("stale_epoch", epoch=entry.epoch, roster=entry.roster.hex())
+        raise Refused(self.code, epoch=entry.epoch, roster=entry.roster.hex())
 
     def as_entry(self, like: Entry, reader: Talker) -> Entry:
         """Give what was kept as a reader would be shown it at the place of another entry."""
