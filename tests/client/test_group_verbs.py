@@ -6,7 +6,7 @@ import pytest
 from tests.client.conftest import Newcomer
 from tests.client.test_following import take
 
-from aparte.client import Client, ClientError, Message, Place, tell
+from aparte.client import Client, ClientError, Message, Place, TimeOver, tell
 
 
 def said(found: list[Message]) -> list[str]:
@@ -84,6 +84,18 @@ async def test_answers_and_mentions_have_their_limits(newcomer: Newcomer, tag: s
     with pytest.raises(ClientError, match="mode_mismatch"):
         await ann.send(f"#open-{tag}", "x", mentions=[f"bob-{tag}"])
     assert sorted(said(await take(bob.messages(), 2))) == ["elsewhere", "many"]
+
+
+async def test_an_answer_that_waits_is_shown_with_its_words(newcomer: Newcomer, tag: str) -> None:
+    ann, bob, _ = await trio(newcomer, tag)
+    asked = await ann.send("+trio", "who?")
+    await bob.history("+trio")
+    with pytest.raises(TimeOver):
+        await bob.send("+trio", "me", reply=asked.id, deadline=0)
+    assert [item.text for item in bob.unsent()] == ["me"]
+    await bob.send("+trio", "still me")
+    answer = (await ann.history("+trio"))[1]
+    assert (answer.text, answer.reply and answer.reply.text) == ("me", "who?")
 
 
 async def test_pins_are_set_by_moderators_and_listed(newcomer: Newcomer, tag: str) -> None:

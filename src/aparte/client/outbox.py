@@ -76,10 +76,12 @@ class Outbox:
                 items.append(item)
             return items
 
-    def put_sealed(self, conversation: ConversationId, what: Unsealed) -> int:
-        """Keep something else than a message for an encrypted conversation; gives its number."""
+    def put_sealed(self, conversation: ConversationId, what: Unsealed, words: MessageContent | None = None) -> int:
+        """Keep more than words for an encrypted conversation; gives its number. `words`: how it is shown as unsent."""
+        key = ClientMessageId(new_id())
+        body = to_json(SendMessage(key, words)) if words is not None else b""
         with self._store.transaction() as tx:
-            item = outbox.insert_item(tx, conversation, ClientMessageId(new_id()), b"", now_ms())
+            item = outbox.insert_item(tx, conversation, key, body, now_ms())
             outbox_sealed.insert_unsealed(tx, item, what)
             return item
 

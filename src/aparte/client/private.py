@@ -102,7 +102,8 @@ class Private:
             reply=reply.hash if reply else None,
             mentions=tuple(account.bytes for account in beside.mentions),
         )
-        return await self._send(conversation, kinds.MESSAGE, text, None, wait)
+        item = self._outbox.put_sealed(conversation, Unsealed(kinds.MESSAGE, _encoded(text)), content)
+        return await self._outbox.deliver(conversation, item, wait)
 
     async def edit(self, conversation: ConversationId, message: EntryId, content: MessageContent, wait: float) -> Sent:
         """Change what a message says."""
@@ -150,10 +151,7 @@ class Private:
     async def _send(
         self, conversation: ConversationId, kind: int, content: Content, target: SealedTarget | None, wait: float
     ) -> Sent:
-        try:
-            data = encode(content)
-        except BadContent:
-            raise ClientError("invalid") from None
+        data = _encoded(content)
         is_on = not isinstance(content, Deletion | Reaction | Pin) or content.on
         target_id, target_hash = (target.id, target.hash) if target is not None else (None, None)
         return await self._deliver(conversation, Unsealed(kind, data, target_id, target_hash, is_on), wait)
@@ -212,6 +210,14 @@ class Private:
         if row is None:
             raise ClientError("not_member")
         return row
+
+
+def _encoded(content: Content) -> bytes:
+    """Write a content. Raises ClientError `invalid`."""
+    try:
+        return encode(content)
+    except BadContent:
+        raise ClientError("invalid") from None
 
 
 def _people(row: ConversationRow, found: list[Kept]) -> set[AccountId]:
