@@ -205,6 +205,21 @@ def test_two_valid_statements_of_one_number_are_a_fork_for_good(store: Store) ->
     assert told(store) == [("membership_forked", ANN.account)]
 
 
+def test_a_leaving_that_was_not_stored_stops_a_group_only_until_its_signer_is_out(store: Store) -> None:
+    """Else whoever is inside could end a group by showing others a leaving of a number that is taken."""
+    know(store, ANN, BOB, EVE)
+    group = Group.of(ANN, [BOB, EVE])
+    one, leaving = group.by(ANN, Action.POLICY, policy=1), group.by(EVE, Action.LEAVE, subject=EVE.list.account)
+    assert take(store, group, *one.chain)
+    assert refused(store, group, leaving.chain[-1]) == "membership_forked"
+    with store.reading() as tx:
+        assert folding.is_forked(tx, group.id)
+        assert not folding.is_forked_for_good(tx, group.id)
+    assert take(store, group, *one.without(ANN, EVE).chain)
+    with store.reading() as tx:
+        assert not folding.is_forked(tx, group.id)
+
+
 def test_another_statement_of_a_number_that_nobody_entitled_signed_is_no_fork(store: Store) -> None:
     know(store, ANN, BOB, EVE)
     group = Group.of(ANN, [BOB])

@@ -46,8 +46,20 @@ def state_at(tx: Tx, conversation: ConversationId, number: int) -> Membership | 
 
 
 def is_forked(tx: Tx, conversation: ConversationId) -> bool:
-    """Tell whether two valid statements of one number were seen: nothing is sent there any more."""
-    return statements.has_evidence(tx, conversation, "membership_forked")
+    """Tell whether two valid statements of one number were seen: nothing is sent there any more.
+
+    But for a leaving that did not count, once its signer is out: both stories say so then. Else everybody inside could
+    end a group with a leaving that nobody stored.
+    """
+    now = state(tx, conversation)
+    return any(
+        said.action is not Action.LEAVE or now is None or said.actor in now.members for said in _forks(tx, conversation)
+    )
+
+
+def is_forked_for_good(tx: Tx, conversation: ConversationId) -> bool:
+    """Tell whether nothing that could be signed would settle it."""
+    return any(said.action is not Action.LEAVE for said in _forks(tx, conversation))
 
 
 def take(tx: Tx, conversation: ConversationId, signed: Sequence[SignedStatement], now: int) -> bool:
@@ -156,6 +168,11 @@ def _checked(tx: Tx, before: Membership | None, one: SignedStatement) -> Members
 
     said = membership.verify(signed, key, before, follows)
     return membership.begin(said) if before is None else membership.apply(before, said, key_lines(tx))
+
+
+def _forks(tx: Tx, conversation: ConversationId) -> list[Statement]:
+    found = statements.select_evidence(tx, conversation)
+    return [Statement.deserialize(data) for code, data, _ in found if code == "membership_forked"]
 
 
 def _key_of(tx: Tx, account: AccountId, version: int) -> PublicKey:

@@ -102,7 +102,7 @@ def latest(tx: Tx, conversation: ConversationId, pending: Iterable[SignedStateme
     known = folding.state(tx, conversation)
     if known is None:
         raise KeyRefused("bad_statement", data={"conversation": str(conversation)})
-    if folding.is_forked(tx, conversation):
+    if folding.is_forked_for_good(tx, conversation):
         raise KeyRefused("membership_forked", data={"conversation": str(conversation)})
     for one in pending:
         if folding.number_of(one) == known.number + 1:

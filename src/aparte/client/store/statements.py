@@ -89,14 +89,3 @@ def select_evidence(tx: Tx, conversation: ConversationId) -> list[tuple[str, byt
         conversation.bytes,
     )
     return [(code, data, signature) for code, data, signature in rows]
-
-
-def has_evidence(tx: Tx, conversation: ConversationId, code: str) -> bool:
-    """Tell whether a statement was refused for this reason."""
-    return bool(
-        tx.row(
-            "SELECT 1 FROM statement_evidence WHERE conversation_id = ? AND code = ? LIMIT 1",
-            conversation.bytes,
-            code,
-        )
-    )
