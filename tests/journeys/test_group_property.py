@@ -78,11 +78,9 @@ class GroupLife(RuleBasedStateMachine):
         self.here: Company = self.does(self.stack.enter_async_context(company(self.home, self.url)))
         self.people = [Person(self.does(self.here.newcomer(name))) for name in PEOPLE]
         self.said: list[Said] = []
-        self.due: dict[DeviceId, int] = {}
-        """From which message on a device must have read everything that it may: the beginning of its present stay."""
+        self.due: dict[DeviceId, int] = {}  # from which message on a device must have read everything that it may
         self.away: list[Talker] = []
         self.admissions = 0
-        self.happened: list[str] = []
         alice, *rest = self.people
         made = self.does(alice.first.client.groups.new_group("life", [one.first.username for one in rest[:2]]))
         self.group: ConversationId = made.id
@@ -124,11 +122,6 @@ class GroupLife(RuleBasedStateMachine):
         """One of these."""
         return among[which % len(among)]
 
-    @property
-    def target(self) -> str:
-        """How it is written to."""
-        return str(self.group)
-
     # What people say --------------------------------------------------------------------------------------------------
 
     @rule(who=WHO, device=st.integers(0, DEVICES - 1), count=st.integers(1, 3))
@@ -142,7 +135,7 @@ class GroupLife(RuleBasedStateMachine):
 
     async def _say(self, talker: Talker, text: str) -> None:
         readers = frozenset(one.device for person in self.inside for one in person.devices)
-        sent = await talker.client.send(self.target, text)
+        sent = await talker.client.send(str(self.group), text)
         self.said.append(Said(text, sent.seq, talker.device, readers))
 
     @rule()
@@ -168,7 +161,7 @@ class GroupLife(RuleBasedStateMachine):
             self.say(by, 0)
 
     async def _add(self, by: Person, whom: Person) -> None:
-        await by.first.client.groups.add_members(self.target, [whom.first.username])
+        await by.first.client.groups.add_members(str(self.group), [whom.first.username])
         await whom.first.comes(lambda: is_in(whom.first, self.group), "has not been told of being added")
 
     @rule(by=WHO, whom=WHO)
@@ -177,7 +170,7 @@ class GroupLife(RuleBasedStateMachine):
         outside = [one for one in self.people if not one.role and not one.was_put_out]
         if outside and self.inside:
             person = self.chosen(outside, whom)
-            link = self.does(self.admin(by).first.client.groups.invite(self.target, uses=1))
+            link = self.does(self.admin(by).first.client.groups.invite(str(self.group), uses=1))
             self.does(person.first.client.join(link))
             self.let_in(person, MEMBER)
             self.say(by, 0)
@@ -196,9 +189,9 @@ class GroupLife(RuleBasedStateMachine):
 
     async def _remove(self, by: Person, whom: Person, *, ban: bool) -> None:
         if ban:
-            await by.first.client.groups.ban(self.target, whom.first.username)
+            await by.first.client.groups.ban(str(self.group), whom.first.username)
         else:
-            await by.first.client.remove_member(self.target, whom.first.username)
+            await by.first.client.remove_member(str(self.group), whom.first.username)
 
     def was_put_out(self, person: Person, *, ban: bool) -> None:
         """Somebody was put out."""
@@ -211,7 +204,7 @@ class GroupLife(RuleBasedStateMachine):
         banned = [one for one in self.people if one.is_banned]
         if banned and self.inside:
             person = self.chosen(banned, whom)
-            self.does(self.admin(by).first.client.groups.unban(self.target, person.first.username))
+            self.does(self.admin(by).first.client.groups.unban(str(self.group), person.first.username))
             person.is_banned = False
 
     @rule(who=WHO)
@@ -219,7 +212,7 @@ class GroupLife(RuleBasedStateMachine):
         """Somebody leaves; the last one stays."""
         if len(self.inside) > 1:
             person = self.chosen(self.inside, who)
-            self.does(person.first.client.leave(self.target))
+            self.does(person.first.client.leave(str(self.group)))
             self.let_out(person)
             self.say(who, 0)
 
@@ -232,7 +225,7 @@ class GroupLife(RuleBasedStateMachine):
             person = self.chosen(others, whom)
             if person.role != role:
                 username = person.first.username
-                self.does(owner.first.client.change_role(self.target, username, NAMES[role]))
+                self.does(owner.first.client.change_role(str(self.group), username, NAMES[role]))
                 owner.role = ADMIN if role == OWNER else OWNER
                 person.role = role
 
@@ -277,10 +270,9 @@ class GroupLife(RuleBasedStateMachine):
 
     async def _checked_for_the_last_time(self, talker: Talker) -> None:
         self._read_nothing_else(talker)
-        if talker in self.away:
-            self.away.remove(talker)
-        else:
+        if talker not in self.away:
             await talker.leave()
+        self.away = [one for one in self.away if one is not talker]
 
     @rule(who=WHO)
     def go_away(self, who: int) -> None:
@@ -351,19 +343,23 @@ def test_who_is_inside_reads_and_nobody_else(server: Aparte) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(2))
 def test_a_full_life_of_a_group(server: Aparte, seed: int) -> None:
+    a_full_life(server.url, seed, rounds=1)
+
+
+def a_full_life(url: str, seed: int, rounds: int) -> None:
     """One in which everything happens: chance alone seldom thinks of that."""
     rng = random.Random(seed)
-    life = type("OneGroupLife", (GroupLife,), {"url": server.url})()
+    life = type("OneGroupLife", (GroupLife,), {"url": url})()
     life.meet()
     try:
-        for happens in everything(life, rng):
+        for happens in everything(life, rng, rounds):
             happens()
     finally:
         life.teardown()
-    assert len(life.said) > 10
+    assert len(life.said) > 10 * rounds
 
 
-def everything(life: GroupLife, rng: random.Random) -> list[Any]:
+def everything(life: GroupLife, rng: random.Random, rounds: int) -> list[Any]:
     """Every rule in an order of chance, after two admins and some devices are there."""
     n = rng.randrange
     first = [lambda: life.change_role(0, ADMIN), lambda: life.link(0, 1), lambda: life.link(1, 0)]
@@ -380,9 +376,10 @@ def everything(life: GroupLife, rng: random.Random) -> list[Any]:
         lambda: life.leave(n(4)),
         lambda: life.link(n(4), n(4)),
         life.speak_at_once,
+        lambda: life.say(n(4), n(2), 3),
         lambda: life.add(n(4), n(4)),
         lambda: life.come_back(0),
-    ]
+    ] * rounds
     rng.shuffle(rest)
     return [*first, *rest]
 
@@ -391,3 +388,10 @@ def everything(life: GroupLife, rng: random.Random) -> list[Any]:
 @pytest.mark.timeout(7_200)
 def test_who_is_inside_reads_and_nobody_else_in_many_lives(server: Aparte) -> None:
     lives(GroupLife, server.url, examples=60, steps=40)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_a_long_life_of_a_group(server: Aparte, seed: int) -> None:
+    a_full_life(server.url, seed, rounds=4)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from aparte.client.core.checks import WITH_TARGET
 from aparte.client.crypto import arrivals, keyring, rosters
-from aparte.client.store import entries, sealed
+from aparte.client.store import content_keys, entries, sealed
+from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.sealed import SealedRow
@@ -66,13 +67,19 @@ class Newcomer:
         if entry is None or kept.sealed is None:
             return None
         head = arrivals.arrival_again(self.row, entry, kept).head
-        for given in keyring.believed(tx, kept.hash, (entry.account, kept.device), self.me):
+        for given in self._keys(tx, kept, entry.account):
             try:
                 content = contents.decode(entry.kind, entry_seal.open_(head, kept.sealed, given.key))
             except E2eeError:
                 continue
             return _Opened(given.key, entry.kind, not (isinstance(content, Text) and content.ttl is not None))
         return None
+
+    def _keys(self, tx: Tx, kept: SealedRow, author: AccountId) -> list[ContentKey]:
+        """Give the keys to pass on: the believed ones; to one's own devices also what was passed on to this one."""
+        if self.account == self.me:
+            return content_keys.select_keys(tx, kept.hash)
+        return keyring.believed(tx, kept.hash, (author, kept.device), self.me)
 
     def _target_stays(self, tx: Tx, kept: SealedRow) -> bool:
         if kept.target not in self._staying:

@@ -82,6 +82,8 @@ def meet(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> None:
         said = Statement.deserialize(body.signed.statement)
     except BadStatement:
         return
+    if said.action in {Action.REMOVE, Action.LEAVE}:  # who comes again may come with other devices
+        passing.delete_passed(tx, row.conversation, AccountId(UUID(bytes=said.subject)))
     is_added = said.action is Action.ADD and entry.device == reader.device and said.actor == reader.account.bytes
     if is_added or (said.action is Action.JOIN and _is_own_link(tx, row.conversation, reader.account, said.arg)):
         owe(tx, row.conversation, AccountId(UUID(bytes=said.subject)))

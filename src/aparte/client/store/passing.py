@@ -115,6 +115,11 @@ def has_passed(tx: Tx, due: DueRow, digest: bytes) -> bool:
     )
 
 
+def delete_passed(tx: Tx, conversation: ConversationId, account: AccountId) -> None:
+    """Forget what was passed on to somebody."""
+    tx.run("DELETE FROM passed_to WHERE conversation_id = ? AND account_id = ?", conversation.bytes, account.bytes)
+
+
 def select_said(tx: Tx, conversation: ConversationId, kind: int) -> SealedRow | None:
     """Read the newest open entry of what the group says of itself: kind 6 or 7."""
     row = tx.row(
