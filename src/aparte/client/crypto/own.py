@@ -7,6 +7,7 @@ stores what it opened.
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aparte.client.api import keys as api
 from aparte.client.crypto import supply
@@ -57,8 +58,9 @@ def load(tx: Tx) -> Own:
     return of_row(row)
 
 
+@lru_cache(1)
 def of_row(row: OwnKeysRow) -> Own:
-    """Read keys as they are kept."""
+    """Read keys as they are kept; between two prekeys that were used they are the same."""
     account_key = KeyPair.from_private(row.account_private) if row.account_private else None
     identity = KeyPair.from_private(row.identity_private)
     kept = Prekeys.deserialize(row.prekeys)

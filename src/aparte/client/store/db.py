@@ -113,7 +113,6 @@ class Store:
         secret = f"x'{key.hex()}'" if isinstance(key, bytes) else key
         quoted = secret.replace('"', '""')
         self._connection.execute(f'PRAGMA key = "{quoted}"')  # PRAGMA takes no parameters
-        self._connection.execute("PRAGMA cipher_memory_security = ON")
         try:
             self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlcipher.DatabaseError:
