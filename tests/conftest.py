@@ -4,10 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from aparte.server.kit.db import Database
 from tests.support import database, people
 from tests.support.server import Aparte, aparte
+
+# On whatever machine: how long an example takes is no property of the code.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
