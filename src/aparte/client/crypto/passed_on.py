@@ -173,11 +173,6 @@ async def _unpacked(session: Session, offer: OfferRow) -> tuple[Triple, ...]:
     return triples
 
 
-def _tell(session: Session, offer: OfferRow, code: str, seq: int | None = None) -> None:
-    with session.store.transaction() as tx:
-        notices.insert_notice(tx, Notice(code, now_ms(), offer.account, offer.device, offer.conversation, seq))
-
-
 async def _unearthed(session: Session, offer: OfferRow, reader: Reader, triples: tuple[Triple, ...]) -> int:
     """Go through the old log where there is something to be opened, page by page; counts what was.
 

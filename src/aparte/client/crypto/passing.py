@@ -89,12 +89,6 @@ def meet(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> None:
         owe(tx, row.conversation, AccountId(UUID(bytes=said.subject)))
 
 
-def may_pass_history(tx: Tx, conversation: ConversationId) -> bool:
-    """Tell whether a group allows that what was said is passed on."""
-    membership = folding.state(tx, conversation)
-    return membership is not None and bool(membership.policy & POLICY_HISTORY)
-
-
 def is_due(tx: Tx) -> bool:
     """Tell whether somebody waits for what can be passed on now."""
     return bool(passing.select_due(tx, now_ms()))
