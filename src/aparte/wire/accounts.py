@@ -114,11 +114,17 @@ class NewPassword(msgspec.Struct, frozen=True):
 
 
 class Privacy(msgspec.Struct, frozen=True):
-    """Who may write to me first, see when I was here, and see that I am here."""
+    """Who may write to me first, add me to groups, see when I was and that I am here, see what I have read, and find me
+    by name, by e-mail address or by phone number."""
 
     may_write: Audience = "everyone"
     see_last_seen: Audience = "everyone"
     see_presence: Audience = "everyone"
+    may_add: Audience = "everyone"
+    see_receipts: Audience = "everyone"
+    find_by_name: Audience = "everyone"
+    find_by_email: Audience = "nobody"
+    find_by_phone: Audience = "nobody"
 
 
 class AccountChange(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -280,6 +286,37 @@ class BlockList(msgspec.Struct, frozen=True):
     """Everybody one has blocked."""
 
     blocks: list[Block]
+
+
+class FindPerson(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Find somebody by a whole e-mail address or phone number, one of the two: only who lets the caller is found."""
+
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class NewContactRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ask somebody to be contacts; accepted, both have each other in their books (C-19)."""
+
+    note: Annotated[str, Meta(max_length=limits.REQUEST_NOTE)] = ""
+
+
+class ContactRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A contact request from or to the caller. `blocked` is derived: one of the two blocks the other (C-21), which
+    only who blocks is told."""
+
+    person: Person
+    is_mine: bool
+    status: Literal["pending", "accepted", "declined", "blocked"]
+    created_at: datetime
+    note: str = ""
+    decided_at: datetime | None = None
+
+
+class ContactRequestList(msgspec.Struct, frozen=True):
+    """One's contact requests in both directions, newest first."""
+
+    requests: list[ContactRequest]
 
 
 class StateItem(msgspec.Struct, frozen=True):

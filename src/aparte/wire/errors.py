@@ -36,6 +36,11 @@ CODES: dict[str, Code] = {
     "forbidden": Code(403, "Your role does not allow this."),
     "not_member": Code(404, "There is no such conversation among yours."),
     "blocked": Code(403, "This person does not take messages from you."),
+    "silenced": Code(403, "A moderator has silenced you here for a while."),
+    "archived": Code(409, "This conversation is archived: it is read and not written to."),
+    "slow_mode": Code(429, "Slow mode: wait before writing here again."),
+    "filtered": Code(422, "This contains words that are not allowed here."),
+    "held": Code(202, "The message waits for a moderator; it has no position yet."),
     # does it fit what is there
     "username_taken": Code(409, "This user name is in use."),
     "email_taken": Code(409, "This e-mail address is in use."),
@@ -50,6 +55,9 @@ CODES: dict[str, Code] = {
     "last_owner": Code(409, "A room needs an owner."),
     "object_exists": Code(409, "This object id stands for other bytes."),
     "gone": Code(410, "This was deleted for good."),
+    "mode_needed": Code(422, "A private room or channel is created as `e2ee` or as `server`: say which."),
+    "too_soon": Code(409, "This was declined a short while ago: ask again later."),
+    "over": Code(409, "This was sent, cancelled or decided already."),
     "setup_done": Code(409, "An administrator exists; the setup link is used up."),
     # keys and sealed entries
     "link_needed": Code(403, "This device is not on the account's list: link it from one that is."),

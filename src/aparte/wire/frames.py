@@ -15,7 +15,7 @@ from aparte.wire import limits
 from aparte.wire.accounts import StateItem, Status, Token
 from aparte.wire.conversations import Seq
 from aparte.wire.ids import FIRST_ID, AccountId, ClientMessageId, ConversationId, EntryId, Position
-from aparte.wire.messages import ChangeMessage, Entry, Head, SendMessage
+from aparte.wire.messages import ChangeMessage, Entry, Head, PinMessage, React, SendMessage
 from aparte.wire.sealed import SealEntry
 
 SUBPROTOCOL_JSON = "aparte.v1.json"
@@ -111,6 +111,24 @@ class Restore(Frame, frozen=True):
     conversation: ConversationId
     message: EntryId
     client_message_id: ClientMessageId
+
+
+class SetReaction(Frame, frozen=True, tag="react"):
+    """Set a reaction, or take it back. Answered by `sent`, or `done` where it was so already."""
+
+    ref: Ref
+    conversation: ConversationId
+    message: EntryId
+    reaction: React
+
+
+class SetPin(Frame, frozen=True, tag="pin"):
+    """Pin a message, or unpin it. Answered by `sent`, or `done` where it was so already."""
+
+    ref: Ref
+    conversation: ConversationId
+    message: EntryId
+    pin: PinMessage
 
 
 class Ack(Frame, frozen=True):
@@ -250,7 +268,23 @@ class Presence(Frame, frozen=True, tag="presence"):
     last_seen_at: datetime | None = None
 
 
-FromClient = Hello | Changes | Entries | State | Send | Seal | Edit | Delete | Restore | Ack | Read | Watch | Typing
+FromClient = (
+    Hello
+    | Changes
+    | Entries
+    | State
+    | Send
+    | Seal
+    | Edit
+    | Delete
+    | Restore
+    | SetReaction
+    | SetPin
+    | Ack
+    | Read
+    | Watch
+    | Typing
+)
 FromServer = (
     Welcome | Heads | Log | States | Sent | Done | Error | Live | Moved | Receipts | Waiting | Writing | Presence
 )

@@ -5,13 +5,13 @@ server checks them as clients do, and clients rely on none of it.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from aparte.wire import limits
-from aparte.wire.content import ConversationKind
+from aparte.wire.content import ConversationKind, Mode, Profile
 from aparte.wire.ids import AccountId, ConversationId, InviteToken, Position
 from aparte.wire.keys import BundlesWanted, Signature
 from aparte.wire.sealed import ChainId, Envelope
@@ -28,14 +28,17 @@ class SignedStatement(msgspec.Struct, frozen=True, omit_defaults=True):
     link_signature: Signature | None = None
 
 
-class NewGroup(msgspec.Struct, frozen=True):
-    """A new group: the statement that creates it, and those that add its first members, in order.
+class NewGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A new group, or an encrypted room or channel: the statement that creates it, and those that add its first
+    members, in order.
 
-    The id follows from the first statement and is checked. Doing it twice is doing it once.
+    The id follows from the first statement and is checked. Doing it twice is doing it once. In a channel only
+    moderators up write: the first statement's policy says so (bit 2), or it is refused.
     """
 
     id: ConversationId
     statements: Annotated[list[SignedStatement], Meta(min_length=1, max_length=limits.GROUP_MEMBERS)]
+    kind: Literal["group", "room", "channel"] = "group"
 
 
 class NewStatements(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +89,7 @@ class EpochMembers(msgspec.Struct, frozen=True):
 
 
 class Invite(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an invite link leads to. The chain is read with the same token; the group's name is not the server's.
+    """What an invite link leads to. Encrypted: the chain is read with the same token; the name is not the server's.
 
     `card` is what the link says of the group, as it was sealed by whoever opened or renewed it.
     """
@@ -94,11 +97,14 @@ class Invite(msgspec.Struct, frozen=True, omit_defaults=True):
     conversation: ConversationId
     kind: ConversationKind
     member_count: int
-    number: int
-    """The newest statement's."""
+    number: int = 0
+    """The newest statement's; 0 where the server says who is in."""
     expires_at: datetime | None = None
     uses_left: int | None = None
     card: bytes | None = None
+    encryption_mode: Mode = "e2ee"
+    profile: Profile | None = None
+    """Of a room or channel that the server can read."""
 
 
 class NewCard(msgspec.Struct, frozen=True):
@@ -107,16 +113,23 @@ class NewCard(msgspec.Struct, frozen=True):
     card: CardBytes
 
 
-class Ban(msgspec.Struct, frozen=True):
+class NewBan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Ban somebody: who is in is put out (of a group a statement does that, first), who is not is let in no more."""
+
+    reason: Annotated[str, Meta(max_length=limits.REASON)] = ""
+
+
+class Ban(msgspec.Struct, frozen=True, omit_defaults=True):
     """Somebody who was banned, by whom and when."""
 
     account: AccountId
     by: AccountId
     at: datetime
+    reason: str = ""
 
 
 class BanList(msgspec.Struct, frozen=True):
-    """Who is banned from a group."""
+    """Who is banned from a conversation."""
 
     bans: list[Ban]
 

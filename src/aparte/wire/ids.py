@@ -22,6 +22,10 @@ PayloadId = NewType("PayloadId", UUID)
 OfferId = NewType("OfferId", UUID)
 InviteToken = NewType("InviteToken", UUID)
 ObjectId = NewType("ObjectId", UUID)
+RoleId = NewType("RoleId", UUID)
+InviteId = NewType("InviteId", UUID)
+ScheduledId = NewType("ScheduledId", UUID)
+HeldId = NewType("HeldId", UUID)
 
 FIRST_ID = EntryId(UUID(int=0))
 """Before every entry."""

@@ -8,9 +8,19 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from aparte.wire.content import MessageContent, Profile, Role
+from aparte.wire.content import (
+    ConversationSettings,
+    CustomRole,
+    Emoji,
+    MemberNickname,
+    MemberRights,
+    MemberSilence,
+    MessageContent,
+    Profile,
+    Role,
+)
 from aparte.wire.groups import SignedStatement
-from aparte.wire.ids import AccountId
+from aparte.wire.ids import AccountId, RoleId
 from aparte.wire.keys import SignedList
 
 MESSAGE = 1
@@ -27,6 +37,10 @@ REMOVED = 19
 ROLE = 20
 DEVICES = 21
 STATEMENT = 22
+RIGHTS = 23
+ROLES = 24
+SILENCED = 25
+NICKNAME = 26
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -37,11 +51,29 @@ class Switch(msgspec.Struct, frozen=True):
     """With a restore: what the message says now, for readers who had to forget it."""
 
 
-class MemberChange(msgspec.Struct, frozen=True):
+class Reacted(msgspec.Struct, frozen=True):
+    """Body of a reaction that is set, or taken back."""
+
+    emoji: Emoji
+    on: bool
+
+
+class MemberChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """Body of the kinds about members: whom it concerns and the role they have from here on (none: they are out)."""
 
     account: AccountId
     role: Role | None = None
+    role_id: RoleId | None = None
+    """The custom role that somebody new begins with."""
+    is_banned: bool = False
+    """With a removal: does not come back until the ban is lifted."""
+
+
+class RolesChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Body of a custom role that is made or changed (`role`), or no longer there (`gone`)."""
+
+    role: CustomRole | None = None
+    gone: RoleId | None = None
 
 
 class DevicesChange(msgspec.Struct, frozen=True):
@@ -61,17 +93,13 @@ class StatementChange(msgspec.Struct, frozen=True):
     roster: bytes
 
 
-class OnlySealed(msgspec.Struct, frozen=True):
-    """Body of kinds that exist only sealed: none that a server could read."""
-
-
 class Kind(NamedTuple):
     """One row of the registry."""
 
     number: int
     name: str
     body: type[Any]
-    by: Literal["members", "author", "author or moderators", "admins", "server"]
+    by: Literal["members", "author", "author or moderators", "moderators", "admins", "server"]
     has_target: bool
     counts_as_unread: bool
     erased_with_target: bool
@@ -83,10 +111,10 @@ KINDS: dict[int, Kind] = {
         Kind(MESSAGE, "message", MessageContent, "members", False, True, True),
         Kind(EDIT, "edit", MessageContent, "author", True, False, True),
         Kind(DELETION, "deletion", Switch, "author or moderators", True, False, False),
-        Kind(REACTION, "reaction", OnlySealed, "members", True, False, True),
-        Kind(PIN, "pin", OnlySealed, "members", True, False, False),
+        Kind(REACTION, "reaction", Reacted, "members", True, False, True),
+        Kind(PIN, "pin", Switch, "moderators", True, False, False),
         Kind(PROFILE, "profile", Profile, "admins", False, False, False),
-        Kind(SETTINGS, "settings", OnlySealed, "members", False, False, False),
+        Kind(SETTINGS, "settings", ConversationSettings, "admins", False, False, False),
         Kind(CREATED, "created", Profile, "server", False, False, False),
         Kind(JOINED, "joined", MemberChange, "server", False, False, False),
         Kind(LEFT, "left", MemberChange, "server", False, False, False),
@@ -94,6 +122,10 @@ KINDS: dict[int, Kind] = {
         Kind(ROLE, "role", MemberChange, "server", False, False, False),
         Kind(DEVICES, "devices", DevicesChange, "server", False, False, False),
         Kind(STATEMENT, "statement", StatementChange, "server", False, False, False),
+        Kind(RIGHTS, "rights", MemberRights, "server", False, False, False),
+        Kind(ROLES, "roles", RolesChange, "server", False, False, False),
+        Kind(SILENCED, "silenced", MemberSilence, "server", False, False, False),
+        Kind(NICKNAME, "nickname", MemberNickname, "server", False, False, False),
     )
 }
 

@@ -29,8 +29,14 @@ BLOCK_REASON = 500
 ROOM_NAME = 100
 TOPIC = 500
 DESCRIPTION = 2_000
+WELCOME = 2_000
+RULES = 4_000
+MEMBERS = 10_000
+"""Members of a conversation that the server can read."""
+SLOW_MODE_SECONDS = 3_600
 TEXT = 4_000
 METADATA_BYTES = 8_192
+METADATA_KEYS = 50
 STATE_KEY = 100
 
 PAGE_MESSAGES = 100
@@ -80,3 +86,53 @@ BUNDLE_ACCOUNTS = 50
 BUNDLES = 100
 OBJECT_BYTES = 262_144
 """A sealed object: a part of the history that is passed on."""
+
+MENTIONS = 50
+"""People that one message mentions."""
+REFERENCES = 10
+"""Other messages that one message refers to, beside the one it answers."""
+TTL_SECONDS = (5, 28 * 86_400)
+"""How long a disappearing message is there."""
+REACTION = 20
+"""Characters of a reaction."""
+REACTIONS_EACH = 20
+"""Different reactions of one person to one message."""
+REACTORS_SHOWN = 50
+"""People named with one reaction; the count says how many there are."""
+PINS = 100
+"""Pinned messages of one conversation."""
+SCHEDULED = 100
+"""Messages that one person has scheduled in one conversation."""
+SCHEDULE_DAYS = 366
+SCHEDULE_SEALED_DAYS = 21
+"""How far ahead what is sealed can be scheduled: the keys that open it go out at once."""
+IDEMPOTENCY_KEY = 100
+
+ROLE_NAME = 50
+CUSTOM_ROLES = 50
+"""Roles that one conversation defines."""
+REASON = 500
+"""Why somebody was silenced or banned, a message flagged or held."""
+INVITES = 100
+"""Open invite links of one conversation."""
+LABEL = 50
+LABELS = 20
+"""Labels that one person gives one conversation."""
+DRAFT_BYTES = 16_384
+"""A draft as one's own devices seal it."""
+REQUEST_NOTE = 200
+REQUESTS = 500
+"""Contact requests of one account that wait for an answer."""
+REQUEST_AGAIN_DAYS = 7
+
+WORD = 100
+WORDS = 1_000
+"""Entries of one word list."""
+HELD = 50
+"""Messages of one person that wait for a moderator of one conversation."""
+FLAGS_UNTIL_SHOWN = 3
+"""Different people whose flags make a message flagged."""
+
+QUERY = 200
+"""Characters of a search."""
+PAGE_FOUND = 50

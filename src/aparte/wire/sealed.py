@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from aparte.wire import limits
-from aparte.wire.ids import ClientMessageId, DeviceId, EntryId
+from aparte.wire.ids import AccountId, ClientMessageId, DeviceId, EntryId
 
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Count = Annotated[int, Meta(ge=0, le=limits.SAFE_INTEGER)]
@@ -36,7 +36,8 @@ class SealEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An entry to store: kind 1 message, 2 edit, 3 deletion or restore, 4 reaction, 5 pin, 6 profile, 7 settings.
 
     Repeating it with the same `client_message_id` and `sealed` stores it once (30 days). `on` and `tag` are hints to
-    the server: whether a deletion, reaction or pin sets or unsets, and which reactions of one person are the same.
+    the server: whether a deletion, reaction or pin sets or unsets, and which reactions of one person are the same. So
+    are `mentions`, and `ttl`: seconds after which the server erases a disappearing message at the latest.
 
     Its key goes in `envelopes` to each device of a direct conversation; in a group, where there are none, in `key`: one
     sender-key message of the chain `chain`, which must have been given to every device (`Distributions`).
@@ -53,6 +54,8 @@ class SealEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     target: SealedTarget | None = None
     on: bool = True
     tag: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
+    mentions: Annotated[list[AccountId], Meta(max_length=limits.MENTIONS)] = []
+    ttl: Annotated[int, Meta(ge=limits.TTL_SECONDS[0], le=limits.TTL_SECONDS[1])] | None = None
     chain: ChainId | None = None
     key: Annotated[bytes, Meta(min_length=1, max_length=limits.GROUP_KEY_BYTES)] | None = None
 

@@ -25,8 +25,8 @@ from aparte.wire.conversations import (
     DirectoryPage,
     Member,
     MemberPage,
+    MemberUpdate,
     NewConversation,
-    RoleChange,
 )
 from aparte.wire.ids import AccountId, ConversationId
 from aparte.wire.keys import NewDirect
@@ -172,7 +172,7 @@ class Rooms:
     async def change_role(self, conversation: ConversationId, account: AccountId, role: Role) -> None:
         """Give a member another role."""
         path = f"/conversations/{conversation}/members/{account}"
-        await self._session.call(Request("PATCH", path, to_json(RoleChange(role))), Nothing)
+        await self._session.call(Request("PATCH", path, to_json(MemberUpdate(role=role))), Nothing)
 
     async def remove(self, conversation: ConversationId, account: AccountId) -> None:
         """Put a member out of a room."""

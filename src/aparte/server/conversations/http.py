@@ -16,8 +16,8 @@ from aparte.wire.conversations import (
     ConversationPage,
     DirectoryPage,
     MemberPage,
+    MemberUpdate,
     NewConversation,
-    RoleChange,
 )
 from aparte.wire.groups import (
     Admitted,
@@ -124,7 +124,7 @@ class Doors:
         query = call.query
         return await actions.members(self._db, call.caller, conversation_of(call), query.after, query.limit)
 
-    async def change_role(self, call: Call[RoleChange, Nothing]) -> None:
+    async def change_role(self, call: Call[MemberUpdate, Nothing]) -> None:
         """Give a member another role."""
         account = AccountId(call.id("account"))
         await actions.change_role(self._db, call.caller, conversation_of(call), account, call.body.role)

@@ -9,8 +9,7 @@ from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Statement
 from aparte.server.keys.model import NewestList
 from aparte.server.kit.caller import Caller
-from aparte.wire.content import ConversationKind, Role
-from aparte.wire.conversations import Mode
+from aparte.wire.content import ConversationKind, Mode, Role
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from aparte.server.kit.caller import Caller
 from aparte.wire import limits
-from aparte.wire.conversations import Mode
+from aparte.wire.content import Mode
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 
 MarkKind = Literal["delivered", "read"]
