@@ -33,11 +33,11 @@ def member(role: Role, account: int = 2, days: int = 0, *, is_current: bool = Tr
     ("right", "allowed"),
     [
         ("read", ROLES),
-        ("send", ROLES),
+        ("post", ROLES),
         ("manage_messages", ROLES[1:]),
         ("manage_members", ROLES[1:]),
         ("edit_profile", ROLES[2:]),
-        ("change_roles", ROLES[2:]),
+        ("manage_roles", ROLES[2:]),
     ],
 )
 def test_each_right_begins_at_its_role(right: str, allowed: tuple[Role, ...]) -> None:
@@ -48,7 +48,7 @@ def test_each_right_begins_at_its_role(right: str, allowed: tuple[Role, ...]) ->
 def test_a_guest_of_the_platform_reads_and_nothing_else() -> None:
     assert rules.may("read", standing("owner"), "guest")
     with pytest.raises(Refusal, match="forbidden"):
-        rules.check("send", standing("owner"), "guest")
+        rules.check("post", standing("owner"), "guest")
 
 
 def test_only_public_rooms_with_room_left_are_joined() -> None:

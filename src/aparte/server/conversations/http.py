@@ -127,7 +127,8 @@ class Doors:
     async def change_role(self, call: Call[MemberUpdate, Nothing]) -> None:
         """Give a member another role."""
         account = AccountId(call.id("account"))
-        await actions.change_role(self._db, call.caller, conversation_of(call), account, call.body.role)
+        if call.body.role is not msgspec.UNSET:
+            await actions.change_role(self._db, call.caller, conversation_of(call), account, call.body.role)
 
     async def remove(self, call: Call[Nothing, Nothing]) -> None:
         """Remove a member."""

@@ -9,11 +9,12 @@ from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Statement
 from aparte.server.keys.model import NewestList
 from aparte.server.kit.caller import Caller
-from aparte.wire.content import ConversationKind, Mode, Role
+from aparte.wire.content import ConversationKind, Mode, Permission, Role
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 
-Right = Literal["read", "send", "manage_messages", "edit_profile", "manage_members", "change_roles"]
+Right = Literal["read"] | Permission
+"""What `authorise` decides on: to read, which whoever is in may, or something that roles and overrides decide."""
 
 
 @dataclass(frozen=True, slots=True)

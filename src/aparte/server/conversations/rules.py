@@ -30,11 +30,14 @@ NUMBERS: dict[Role, int] = {role: number for number, role in ROLES.items()}
 
 NEEDS: dict[Right, Role] = {
     "read": "member",
-    "send": "member",
+    "post": "member",
+    "react": "member",
+    "invite": "moderator",
+    "pin": "moderator",
     "manage_messages": "moderator",
     "manage_members": "moderator",
     "edit_profile": "admin",
-    "change_roles": "admin",
+    "manage_roles": "admin",
 }
 
 

@@ -77,7 +77,7 @@ async def clear_litter(db: Database, blobs: Blobs, before: datetime | None = Non
 
 async def _is_done(reader: Reader, caller: Caller, new: ObjectRow) -> bool:
     """Check that the caller may, and tell whether the very same object is there."""
-    standing = await conversations.authorise(reader, caller, new.conversation, "send")
+    standing = await conversations.authorise(reader, caller, new.conversation, "post")
     rules.check_place(standing)
     known = await store.select_object(reader, new.conversation, new.object)
     if known is None:

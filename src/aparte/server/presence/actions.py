@@ -120,7 +120,7 @@ class Presence:
         if not self._valkey.available or not self._live.types(caller, conversation, on=on):
             return
         async with self._db.read() as reader:
-            await conversations.authorise(reader, caller, conversation, "send")
+            await conversations.authorise(reader, caller, conversation, "post")
             rows = await accounts.people(reader, [caller.account])
         if not rows or rows[0].status == "offline":
             return

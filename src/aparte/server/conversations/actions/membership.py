@@ -84,7 +84,7 @@ async def change_role(
     """Give a member another base role; giving `owner` makes the giver an admin, both in one transaction."""
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
-        standing = await administer(tx, caller, conversation, "change_roles")
+        standing = await administer(tx, caller, conversation, "manage_roles")
         target = await current(tx, conversation, account)
         rules.check_role_change(standing, target, role)
         if role == target.role:

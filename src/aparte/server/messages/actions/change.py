@@ -28,7 +28,7 @@ async def edit(
         target = await _begin(tx, caller, wanted)
         if isinstance(target, Repeat):
             return _sent(conversation, target.position)
-        await conversations.authorise(tx, caller, conversation, "send")
+        await conversations.authorise(tx, caller, conversation, "post")
         rules.check_edit(target, caller.account)
         at = await _append(tx, caller, wanted, target)
         await store.update_edited(tx, conversation, message, at.id)
@@ -45,7 +45,7 @@ async def delete(
         if isinstance(target, Repeat):
             return _sent(conversation, target.position)
         own = target.account == caller.account
-        await conversations.authorise(tx, caller, conversation, "send" if own else "manage_messages")
+        await conversations.authorise(tx, caller, conversation, "post" if own else "manage_messages")
         rules.check_delete(target)
         at = await _append(tx, caller, wanted, target)
         await store.update_deleted(tx, conversation, message, at.id)
@@ -63,7 +63,7 @@ async def restore(
         if isinstance(target, Repeat):
             return _sent(conversation, target.position)
         own = target.deleted_by == caller.account
-        await conversations.authorise(tx, caller, conversation, "send" if own else "manage_messages")
+        await conversations.authorise(tx, caller, conversation, "post" if own else "manage_messages")
         rules.check_restore(target, now())
         await store.update_deleted(tx, conversation, message, None)
         content = await pages.select_content(tx, conversation, message)

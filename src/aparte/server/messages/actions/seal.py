@@ -119,7 +119,7 @@ async def _change(
         if repeat is not None:
             rules.check_repeat(repeat, new.digest)
             return repeat.position, False
-        standing = await conversations.authorise(tx, caller, conversation, "send")
+        standing = await conversations.authorise(tx, caller, conversation, "post")
         if standing.mode != "e2ee":
             raise Refusal("mode_mismatch")
         target = await _target(tx, caller, conversation, entry)
@@ -143,7 +143,7 @@ async def _target(tx: Tx, caller: Caller, conversation: ConversationId, entry: S
         # Readers let the author and moderators up delete and restore; what somebody else deleted is not the author's
         # to bring back.
         is_own = target.account == caller.account and (entry.on or target.deleted_by == caller.account)
-        right: Right = "send" if is_own else "manage_messages"
+        right: Right = "post" if is_own else "manage_messages"
         await conversations.authorise(tx, caller, conversation, right)
         if entry.on:
             rules.check_delete(target)
