@@ -33,6 +33,22 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """All that decides what a member may do; `custom` is of their custom role, `overrides` theirs alone."""
+
+    kind: ConversationKind
+    mode: Mode
+    role: Role
+    custom: Mapping[Permission, bool] = field(default_factory=dict)
+    overrides: Mapping[Permission, bool] = field(default_factory=dict)
+    policy: int = 0
+    """Of signed membership."""
+    is_unwanted_bot: bool = False
+    is_guest: bool = False
+    """Of the platform."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomRow:
     """What joining needs to know of a room."""
 

@@ -1,0 +1,97 @@
+"""What somebody may do in a conversation: base role, custom role and what is said of this member alone. Pure.
+
+An override decides, else the custom role, else the base role (C-13). Where membership follows from signed statements
+the base is what their readers apply, and the other two only narrow it: a server that could widen would be believed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from aparte.e2ee.statement import POLICY_MEMBERS_ADD, POLICY_MODERATORS_WRITE
+from aparte.server.conversations.model import Place
+from aparte.wire.content import ConversationKind, Mode, Permission, Role
+
+RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
+
+Rights = frozenset[Permission]
+NOTHING: Rights = frozenset()
+ALL: Rights = frozenset(get_args(Permission))
+OF_BOTH: Rights = frozenset({"post", "react", "pin"})
+"""What either of the two may in a direct conversation, which nobody manages."""
+
+LEAST: dict[Permission, Role] = {
+    "post": "member",
+    "react": "member",
+    "invite": "moderator",
+    "pin": "moderator",
+    "manage_messages": "moderator",
+    "manage_members": "moderator",
+    "edit_profile": "admin",
+    "manage_roles": "admin",
+}
+"""From which base role on a right is there without anybody granting it."""
+LEAST_IN_CHAIN = LEAST | {"invite": "admin"}
+"""As `LEAST`, where people are added by signed statements."""
+
+
+def base(kind: ConversationKind, mode: Mode, role: Role, policy: int = 0) -> Rights:
+    """What a base role gives by itself; `policy` is that of the statements, where there are any."""
+    if kind in {"direct", "self"}:
+        return OF_BOTH
+    rank = RANK[role]
+    if mode == "server":
+        rights = _up_to(LEAST, rank)
+        return rights - {"post"} if kind == "channel" and not rank else rights
+    rights = _up_to(LEAST_IN_CHAIN, rank)
+    if policy & POLICY_MODERATORS_WRITE and not rank:
+        rights -= {"post", "react"}
+    return rights | {"invite"} if policy & POLICY_MEMBERS_ADD else rights
+
+
+def _up_to(least: Mapping[Permission, Role], rank: int) -> Rights:
+    return frozenset(right for right, role in least.items() if RANK[role] <= rank)
+
+
+def effective(place: Place) -> Rights:
+    """What a member may do.
+
+    Nothing narrows an owner, or nobody could take it back. A bot where bots are not allowed does not post, whatever
+    somebody has granted it; guests of the platform read (C-14).
+    """
+    if place.is_guest:
+        return NOTHING
+    rights = base(place.kind, place.mode, place.role, place.policy)
+    if place.role != "owner" and place.kind not in {"direct", "self"}:
+        said = {**place.custom, **place.overrides}
+        rights -= {right for right, is_granted in said.items() if not is_granted}
+        if place.mode == "server":
+            rights |= {right for right, is_granted in said.items() if is_granted}
+    return rights - {"post"} if place.is_unwanted_bot else rights
+
+
+def is_kept_from_posting(place: Place) -> bool:
+    """Tell what is kept beside each member for sending.
+
+    Where statements decide who writes they are asked at sending; what is kept is only what narrows them. Whether
+    somebody is a guest is known of who asks, and not kept.
+    """
+    if place.mode == "server" or place.kind in {"direct", "self"}:
+        return "post" not in effective(replace(place, is_guest=False))
+    is_denied = place.role != "owner" and not {**place.custom, **place.overrides}.get("post", True)
+    return is_denied or place.is_unwanted_bot
+
+
+def place_of(row: Mapping[str, Any]) -> Place:
+    """Read a place off a row with these columns: kind, encryption_mode, role, custom, overrides, policy, account_kind,
+    platform_role, allow_bots (the last three of the account and of the conversation's metadata)."""
+    return Place(
+        row["kind"],
+        row["encryption_mode"],
+        row["role"],
+        row["custom"] or {},
+        row["overrides"],
+        row["policy"] or 0,
+        is_unwanted_bot=row["account_kind"] == "bot" and row["allow_bots"] is False,
+        is_guest=row["platform_role"] == "guest",
+    )
