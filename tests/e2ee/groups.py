@@ -1,13 +1,29 @@
 """People with account keys, and a group of theirs: its chain of statements, said, checked and folded one by one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Unpack
 
+import pytest
 from tests.e2ee.people import seeded
 
 from aparte.e2ee import invite, membership
+from aparte.e2ee.errors import BadStatement
 from aparte.e2ee.keys import KeyPair, PublicKey
-from aparte.e2ee.membership import Action, Fields, Membership, Signed, Statement
+from aparte.e2ee.membership import (
+    ADMIN,
+    MEMBER,
+    MODERATOR,
+    OWNER,
+    ROLES,
+    Action,
+    Fields,
+    Membership,
+    Signed,
+    Statement,
+)
+
+RANKS = (0, *ROLES)
 
 
 @dataclass
@@ -152,3 +168,29 @@ def with_roles(*roles: int, policy: int = 0) -> tuple[Group, list[Account]]:
     for role, other in zip(roles, others, strict=False):
         group.add(owner, other, role)
     return group, everybody.accounts
+
+
+def refused(say: Callable[[], object], group: Group) -> None:
+    """It is refused, and nothing has changed."""
+    before = group.state
+    with pytest.raises(BadStatement):
+        say()
+    assert group.state is before
+
+
+def allowed(is_allowed: bool, say: Callable[[], object], group: Group) -> None:
+    if is_allowed:
+        say()
+    else:
+        refused(say, group)
+
+
+def company(policy: int = 0) -> tuple[Group, dict[int, Account], dict[int, Account], Account]:
+    """A group, somebody of each role (0: outside), somebody else of each role below owner, and one more outside."""
+    everybody = people(9)
+    owner, admin, moderator, member, admin2, moderator2, member2, outside, outside2 = everybody.accounts
+    group = Group(everybody, owner, policy)
+    for role, account in ((3, admin), (2, moderator), (1, member), (3, admin2), (2, moderator2), (1, member2)):
+        group.add(owner, account, role)
+    first = {OWNER: owner, ADMIN: admin, MODERATOR: moderator, MEMBER: member, 0: outside}
+    return group, first, {ADMIN: admin2, MODERATOR: moderator2, MEMBER: member2, 0: outside2}, outside2

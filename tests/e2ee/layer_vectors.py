@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.e2ee.group_vectors import bad_group_payloads, grants, group_payloads, invites, memberships
+from tests.e2ee.group_vectors import bad_group_payloads, grants, group_payloads, invites
+from tests.e2ee.membership_vectors import memberships
 from tests.e2ee.people import seeded
 
 from aparte.e2ee import container, content, device_list, entry, linking, payload
