@@ -107,3 +107,13 @@ INSERT INTO distributions (conversation_id, sender_device_id, chain_id, device_i
     FROM (VALUES (7, 3), (8, NULL)) AS v (chain, seq);
 INSERT INTO message_key_sets (conversation_id, seq, id, group_key)
   VALUES ('c0000000-0000-8000-8000-000000000002', 3, id_now(now()), 'sealed');
+-- a link into the room
+INSERT INTO invites (conversation_id, invite_id, token_hash, account_id, role, uses, used)
+  VALUES ('c0000000-0000-4000-8000-000000000001', 'e0000000-0000-4000-8000-000000000001', sha256('room token'),
+          'a0000000-0000-4000-8000-000000000001', 'member', 5, 1);
+-- what one has set for oneself, and a request of the other one
+INSERT INTO preferences (account_id, conversation_id, level, muted_until, is_pinned, labels, settings)
+  VALUES ('a0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001', 'mentions',
+          now() + interval '1 hour', true, '{work}', '{"theme": "dark"}');
+INSERT INTO contact_requests (requester_id, addressee_id, status, decided_at)
+  VALUES ('a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000001', 'declined', now());
