@@ -9,7 +9,7 @@ from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Statement
 from aparte.server.keys.model import NewestList
 from aparte.server.kit.caller import Caller
-from aparte.wire.content import ConversationKind, Mode, Permission, Role
+from aparte.wire.content import ConversationKind, ConversationSettings, Mode, Permission, Profile, Role
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 
@@ -46,6 +46,18 @@ class Place:
     is_unwanted_bot: bool = False
     is_guest: bool = False
     """Of the platform."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRoom:
+    """A room or channel that the server can read, before it is stored."""
+
+    id: ConversationId
+    kind: ConversationKind
+    is_public: bool
+    creator: AccountId
+    profile: Profile
+    settings: ConversationSettings
 
 
 @dataclass(frozen=True, slots=True)
