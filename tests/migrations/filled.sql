@@ -117,3 +117,21 @@ INSERT INTO preferences (account_id, conversation_id, level, muted_until, is_pin
           now() + interval '1 hour', true, '{work}', '{"theme": "dark"}');
 INSERT INTO contact_requests (requester_id, addressee_id, status, decided_at)
   VALUES ('a0000000-0000-4000-8000-000000000002', 'a0000000-0000-4000-8000-000000000001', 'declined', now());
+-- a role of the salon that its second member has, who is silenced and goes by another name there
+INSERT INTO conversation_roles (conversation_id, role_id, name, permissions, colour, is_default)
+  VALUES ('c0000000-0000-4000-8000-000000000001', 'e0000000-0000-4000-8000-000000000001', 'Guests', '{"react": false}',
+          '#00ff00', true);
+UPDATE members SET role_id = 'e0000000-0000-4000-8000-000000000001', overrides = '{"post": false}', cannot_post = true,
+                   silenced_until = now() + interval '1 day', silenced_by = 'a0000000-0000-4000-8000-000000000001',
+                   silence_reason = 'shouting', nickname = 'Bobby'
+ WHERE conversation_id = 'c0000000-0000-4000-8000-000000000001' AND account_id = 'a0000000-0000-4000-8000-000000000002';
+-- a reaction, a pin and a thread that one follows
+INSERT INTO reactions (conversation_id, message_id, mark, account_id, id)
+  SELECT conversation_id, id, convert_to('👍', 'UTF8'), 'a0000000-0000-4000-8000-000000000002', id_now(now())
+    FROM messages WHERE conversation_id = 'c0000000-0000-4000-8000-000000000001' AND seq = 2;
+INSERT INTO reaction_counts (conversation_id, message_id, mark, first_id, reaction_count)
+  SELECT conversation_id, message_id, mark, id, 1 FROM reactions;
+INSERT INTO pins (conversation_id, message_id, account_id, id)
+  SELECT conversation_id, message_id, account_id, id_now(now()) FROM reactions;
+INSERT INTO thread_follows (account_id, conversation_id, root_id, is_following)
+  SELECT account_id, conversation_id, message_id, true FROM reactions;
