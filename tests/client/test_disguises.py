@@ -48,6 +48,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     here.close()
 
 
+def chained(number: int) -> ConversationId:
+    """An id as one that follows from a first statement has it."""
+    return ConversationId(UUID(bytes=uuid8(bytes([number]) * 32)))
+
+
 def with_bob() -> Conversation:
     return Conversation(
         id=PRIVATE,
@@ -82,12 +87,14 @@ def group() -> Conversation:
 
 def test_what_is_as_it_should_be_is_kept(store: Store) -> None:
     notes = change(with_bob(), id=NOTES, kind="self", peer=None)
-    for honest in (with_bob(), notes, room(), group()):
+    others = [change(group(), id=chained(number), kind=kind) for number, kind in ((1, "room"), (2, "channel"))]
+    for honest in (with_bob(), notes, room(), group(), *others):
         local_log.keep(store, honest)
         with store.reading() as tx:
             row = conversations.select_conversation(tx, honest.id)
         assert row is not None
-        assert row.is_sealed == (honest.kind != "room")
+        assert row.is_sealed == (honest.encryption_mode == "e2ee")
+        assert row.has_chain == (honest.id == GROUP or honest in others)
 
 
 def test_a_group_keeps_the_name_that_its_members_gave_it(store: Store) -> None:
@@ -115,6 +122,9 @@ DISGUISES = {
     "a readable group": change(group(), encryption_mode="server"),
     "a group for everybody": change(group(), is_public=True),
     "a group whose id follows from nothing": change(group(), id=ConversationId(new_id())),
+    "a group with words of welcome": change(group(), welcome="x"),
+    "an encrypted room that the server names": change(group(), kind="room", name="x"),
+    "an encrypted channel for everybody": change(group(), kind="channel", is_public=True),
     "a room that was a group": change(room(), id=GROUP),
     "with somebody else": change(with_bob(), peer=MALLORY),
     "under another id": change(with_bob(), id=ConversationId(new_id())),
@@ -133,6 +143,32 @@ def test_a_disguise_is_refused_before_anything_is_said_in_it(store: Store, name:
     assert refused.value.code in {"unexpected_answer", "unsupported_target"}
     with store.reading() as tx:
         assert conversations.select_conversation(tx, disguised.id) is None
+
+
+CHANGED = {
+    "another kind": change(group(), kind="channel"),
+    "readable": change(room(), id=GROUP),
+    "for everybody": change(group(), is_public=True),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_a_conversation_is_never_changes(store: Store, name: str) -> None:
+    local_log.keep(store, group())
+    with pytest.raises(ClientError) as refused:
+        local_log.keep(store, CHANGED[name])
+    assert refused.value.code == "unexpected_answer"
+    with store.reading() as tx:
+        row = conversations.select_conversation(tx, GROUP)
+    assert row is not None
+    assert (row.kind, row.has_chain) == ("group", True)
+
+
+def test_a_room_does_not_become_another_thing_either(store: Store) -> None:
+    found = room()
+    local_log.keep(store, found)
+    with pytest.raises(ClientError):
+        local_log.keep(store, change(found, kind="channel"))
 
 
 def test_a_private_conversation_does_not_become_readable(store: Store) -> None:

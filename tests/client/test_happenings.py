@@ -9,13 +9,13 @@ import pytest
 
 from aparte.client.core import events
 from aparte.client.core.events import POLICIES, ROLES, Happened, happened, policy_bits, policy_names, role_number
-from aparte.client.core.opened import Described, Pinned
 from aparte.client.happenings import SENTENCES, listed, policy_in_words, tell
 from aparte.client.model import Message, event_message
 from aparte.client.store.conversations import ConversationRow
 from aparte.e2ee.invite import link_key
 from aparte.e2ee.statement import Action, Statement
 from aparte.wire import kinds
+from aparte.wire.content import Profile
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import START, AccountId, ConversationId, EntryId
 from aparte.wire.messages import Entry
@@ -36,13 +36,13 @@ def stated(action: Action, *, seq: int = 1, **fields: Any) -> Entry:
     return entry(kinds.STATEMENT, body, seq=seq)
 
 
-def shown(found: Entry, before: Described | None = None) -> Message:
+def shown(found: Entry, before: Profile | None = None) -> Message:
     told = happened(found, before)
     assert told is not None
     return event_message(told, ROW, "+salon", NAMES)
 
 
-def both(found: Entry, before: Described | None = None) -> tuple[str, str]:
+def both(found: Entry, before: Profile | None = None) -> tuple[str, str]:
     message = shown(found, before)
     return tell(message, "en"), tell(message, "fr")
 
@@ -79,24 +79,24 @@ def test_everything_that_can_happen_has_its_sentence() -> None:
 
 
 def test_a_new_name_is_told_before_a_new_topic() -> None:
-    before = Described("salon", "tout", "")
+    before = Profile("salon", "tout", "")
     for after, sentence in (
-        (Described("cercle", "rien"), "alice named the group cercle"),
-        (Described("salon", "rien"), "alice set the topic: rien"),
-        (Described("salon", ""), "alice removed the topic"),
-        (Described("salon", "tout", "tout au long"), "alice changed the description"),
-        (Described("salon", "tout", rules="be kind"), "alice changed the description"),
+        (Profile("cercle", "rien"), "alice named the group cercle"),
+        (Profile("salon", "rien"), "alice set the topic: rien"),
+        (Profile("salon", ""), "alice removed the topic"),
+        (Profile("salon", "tout", "tout au long"), "alice changed the description"),
+        (Profile("salon", "tout", rules="be kind"), "alice changed the description"),
     ):
         assert both(entry(kinds.PROFILE, after), before)[0] == sentence
     assert both(entry(kinds.PROFILE, before))[0] == "alice named the group salon"
 
 
 def test_names_with_braces_stay_as_they_are() -> None:
-    assert both(entry(kinds.PROFILE, Described("{actor} {0}")))[0] == "alice named the group {actor} {0}"
+    assert both(entry(kinds.PROFILE, Profile("{actor} {0}")))[0] == "alice named the group {actor} {0}"
 
 
 def test_pins_are_told_of() -> None:
-    assert [both(entry(kinds.PIN, Pinned(on)))[0] for on in (True, False)] == [
+    assert [both(entry(kinds.PIN, kinds.Switch(on)))[0] for on in (True, False)] == [
         "alice pinned a message",
         "alice unpinned a message",
     ]

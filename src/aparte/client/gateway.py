@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from aparte.client import local_log
 from aparte.client.api.conversations import Rooms
-from aparte.client.core import retry
+from aparte.client.core import checks, retry
 from aparte.client.core.acks import INTERVAL, Acks
 from aparte.client.core.steps import Append, Ask, Leave, LookUp, Pause, PutMarker, PutStates, Reset, Step
 from aparte.client.core.sync import NOT_OURS, BrokenLog, Sync
@@ -225,7 +225,7 @@ class Gateway:
             local_log.leave(self._session.store, step.conversation, is_news=True)
             return sync.forget(step.conversation)
         cursor = local_log.keep(self._session.store, found)
-        if found.kind == "group":
+        if checks.has_chain(found):
             self._mailbox.wake()  # what was passed on may have come before it
         return sync.known(found.id, cursor, found.head, found.floor)
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from aparte.client.api import accounts
 from aparte.client.api import groups as api
 from aparte.client.api.conversations import Rooms
+from aparte.client.core import checks
 from aparte.client.core.events import POLICIES, Policy, policy_bits, policy_names, role_name, role_number
 from aparte.client.crypto import learning, mailbox, membership, passing, pins
 from aparte.client.crypto.own import Own, now_ms
@@ -76,7 +77,7 @@ class Groups:
 
     async def all(self) -> list[Room]:
         """List the groups one is in, newest activity first."""
-        found = [one async for one in self._rooms.all() if one.kind == "group"]
+        found = [one async for one in self._rooms.all() if checks.has_chain(one)]
         await self._naming.wait_for_names([one.id for one in found])
         return [self.named(room_of(one)) for one in found]
 

@@ -65,7 +65,7 @@ def checked(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> Entry
     if entry.kind not in UNSEALED:
         return opening.take(tx, row, entry, reader)
     body = body_of(entry)
-    if isinstance(body, kinds.StatementChange) and row.kind == "group":
+    if isinstance(body, kinds.StatementChange) and row.has_chain:
         return entry if lists.take_statement(tx, row, entry, body, reader.account) else replace(entry, body=None)
     about = Notice("bad_entry", own.now_ms(), entry.account, entry.device, row.conversation, entry.seq)
     notices.insert_notice(tx, about)
@@ -123,10 +123,10 @@ def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Posit
     joined = found.membership.joined
     with store.transaction() as tx:
         check_kind(tx, found)
-        start = found.head if from_head else before(joined) if found.kind == "group" else joined
+        start = found.head if from_head else before(joined) if checks.has_chain(found) else joined
         conversations.upsert_conversation(tx, found, start)
         mine = profile.select_profile(tx)
-        if found.kind == "group" and mine is not None:
+        if checks.has_chain(found) and mine is not None:
             lists.keep_role(tx, found.id, mine.account, is_inside=True)
         row = conversations.select_conversation(tx, found.id)
         assert row is not None  # noqa: S101 - just written
@@ -134,9 +134,11 @@ def keep(store: Store, found: Conversation, *, from_head: bool = False) -> Posit
 
 
 def check_kind(tx: Tx, found: Conversation) -> None:
-    """Refuse a conversation that is not what it is said to be, before anything is said in it."""
-    row = profile.select_profile(tx)
+    """Refuse a conversation that is not what it is said to be, or was before, until anything is said in it."""
+    row, known = profile.select_profile(tx), conversations.select_conversation(tx, found.id)
     code = checks.disguise_code(found, row.account) if row is not None else None
+    if code is None and known is not None:
+        code = checks.changed_code(known.kind, known.encryption_mode, found)
     if code is not None:
         raise ClientError(code, "a conversation is not what it is said to be")
 
@@ -145,7 +147,7 @@ def leave(store: Store, conversation: ConversationId, *, is_news: bool = False) 
     """Remember that the account is out of a conversation; its log stays. `is_news`: nobody here has wished it."""
     with store.transaction() as tx:
         row = conversations.select_conversation(tx, conversation)
-        if is_news and row is not None and row.kind == "group" and row.role is not None:
+        if is_news and row is not None and row.has_chain and row.role is not None:
             notices.insert_notice(tx, Notice("out_of_group", own.now_ms(), conversation=conversation))
         conversations.update_role(tx, conversation, None)
 

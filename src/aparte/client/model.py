@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from aparte.client.core.checks import has_chain
 from aparte.client.core.events import Deed, Happened, Policy
 from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.store.conversations import ConversationRow
@@ -53,7 +54,8 @@ class Message:
     """A message as it is now. `text` is None when it was deleted, or when its kind needs a newer Aparté."""
 
     conversation: str
-    """`+name` of the group, `#name` of the room, `@name` of the person, `@me` for one's own notes."""
+    """`+name` of a group or whatever else only its members know the name of, `#name` of a room or channel that the
+    server can read, `@name` of a person, `@me` for one's own notes."""
     conversation_id: ConversationId
     seq: int
     id: EntryId
@@ -95,11 +97,12 @@ class Room:
     message_count: int
     unread: int
     last_message_at: datetime | None
+    encryption_mode: str = "server"
 
     @property
     def title(self) -> str:
-        """How it is written: `#name` of a room, `+name` of a group."""
-        return group_title(self.name, self.id) if self.kind == "group" else f"#{self.name}"
+        """How it is written: `#name` of what the server can read, `+name` of what only its members know the name of."""
+        return group_title(self.name, self.id) if has_chain(self) else f"#{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def title_of(row: ConversationRow, names: Mapping[AccountId, str]) -> str:
     """Give how a conversation is written: `+name`, `#name`, `@name`, or `@me`."""
     if row.kind == "self":
         return OWN_NOTES
-    if row.kind == "group":
+    if row.has_chain:
         return group_title(row.name, row.conversation)
     if row.peer is not None:
         return f"@{names.get(row.peer, row.peer)}"
@@ -282,6 +285,7 @@ def room_of(found: Conversation) -> Room:
         message_count=found.message_count,
         unread=found.membership.unread,
         last_message_at=found.last_message_at,
+        encryption_mode=found.encryption_mode,
     )
 
 

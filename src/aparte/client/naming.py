@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 
 from aparte.client import past
 from aparte.client.api.conversations import Rooms
+from aparte.client.core import checks
 from aparte.client.core.events import role_name
 from aparte.client.core.names import GroupTarget, parse_target
-from aparte.client.core.opened import Described
 from aparte.client.crypto import membership
 from aparte.client.errors import ClientError, TimeOver
 from aparte.client.model import GroupProfile, Room
@@ -20,6 +20,7 @@ from aparte.client.store import conversations
 from aparte.client.store.conversations import ConversationRow
 from aparte.e2ee.content import Profile, encode
 from aparte.e2ee.errors import BadContent
+from aparte.wire import content
 from aparte.wire.ids import ConversationId
 
 NAME_SECONDS = 5.0
@@ -55,7 +56,7 @@ class Naming:
 
     async def has(self, conversation: ConversationId) -> bool:
         """Tell whether a conversation is a group."""
-        return (await self._rooms.row(conversation)).kind == "group"
+        return (await self._rooms.row(conversation)).has_chain
 
     async def find(self, name: str, *, offline: bool = False, former: bool = False) -> ConversationId:
         """Find a group by its name on this device. Raises ClientError `no_such_group`, `ambiguous_group`.
@@ -87,7 +88,7 @@ class Naming:
 
     async def _heard_of(self, name: str) -> list[ConversationId]:
         """Fetch what this device has not of its groups, and wait a moment for a name that is on its way."""
-        theirs = [found async for found in self._rooms.all() if found.kind == "group"]
+        theirs = [found async for found in self._rooms.all() if checks.has_chain(found)]
         for group in theirs:
             await self._rooms.row(group.id)
         with suppress(TimeOver):
@@ -109,7 +110,7 @@ class Naming:
 
     def named(self, room: Room) -> Room:
         """Show of a group what this device knows, not what the server says."""
-        if room.kind != "group":
+        if not checks.has_chain(room):
             return room
         with self._session.store.reading() as tx:
             row = conversations.select_conversation(tx, room.id)
@@ -151,7 +152,7 @@ class Naming:
         """
         await self._private.describe(conversation, profile, SEND_SECONDS)
         with self._session.store.transaction() as tx:
-            said = Described(profile.name, profile.topic, profile.description, profile.welcome, profile.rules)
+            said = content.Profile(profile.name, profile.topic, profile.description, profile.welcome, profile.rules)
             conversations.update_profile(tx, conversation, said)
         with suppress(ClientError):  # it is said, whatever becomes of reading it
             await self._private.caught_up(conversation)

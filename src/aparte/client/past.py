@@ -8,7 +8,6 @@ from uuid import UUID
 from aparte.client.core import events
 from aparte.client.core.bodies import body_of
 from aparte.client.core.events import TOLD, Happened
-from aparte.client.core.opened import Described, Pinned
 from aparte.client.core.view import changed, lasting, message_of, reactions_of
 from aparte.client.crypto.folding import number_of, state_at
 from aparte.client.store import entries, sealed, state, statements
@@ -17,7 +16,7 @@ from aparte.client.store.db import Store, Tx
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
-from aparte.wire.content import MessageContent
+from aparte.wire.content import MessageContent, Profile
 from aparte.wire.ids import AccountId
 from aparte.wire.messages import Entry, Message
 
@@ -74,11 +73,11 @@ def event_of(tx: Tx, row: ConversationRow, entry: Entry) -> Happened | None:
     return told and replace(told, heir=_heir(tx, row, told))
 
 
-def profile_before(tx: Tx, row: ConversationRow, seq: int) -> Described | None:
+def profile_before(tx: Tx, row: ConversationRow, seq: int) -> Profile | None:
     """Read what the group said of itself before a position."""
     found = entries.select_told(tx, row.conversation, {kinds.PROFILE}, (0, seq), 1)
     body = body_of(found[0]) if found else None
-    return body if isinstance(body, Described) else None
+    return body if isinstance(body, Profile) else None
 
 
 def _is_taken(tx: Tx, row: ConversationRow, entry: Entry) -> bool:
@@ -143,7 +142,8 @@ def _as_of_now(row: ConversationRow, entry: Entry, about: Iterable[Entry]) -> Me
 
 def _is_pinned(about: Iterable[Entry]) -> bool:
     """The last one counts, whoever set it."""
-    return next((body.on for change in reversed([*about]) if isinstance(body := body_of(change), Pinned)), False)
+    pins = [body_of(change) for change in about if change.kind == kinds.PIN]
+    return next((body.on for body in reversed(pins) if isinstance(body, kinds.Switch)), False)
 
 
 def answered(tx: Tx, row: ConversationRow, entry: Entry) -> Message | None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aparte.client import local_log
 from aparte.client.api.accounts import account_named
+from aparte.client.core import checks
 from aparte.client.core.checks import DERIVED
 from aparte.client.core.names import IdTarget, PersonTarget, SelfTarget, name_key, parse_target
 from aparte.client.crypto import learning
@@ -179,7 +180,7 @@ class Rooms:
         await self._session.call(Request("DELETE", f"/conversations/{conversation}/members/{account}"), Nothing)
 
     async def _introduce(self, found: Conversation) -> None:
-        if found.kind == "group":
+        if checks.has_chain(found):
             await learning.introduce(self._session, found.id)
 
     async def _find(self, name: str, *, offline: bool) -> ConversationId:

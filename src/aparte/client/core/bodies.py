@@ -16,9 +16,10 @@ def body_of(entry: Entry) -> Any:
     """Read an entry's body as its kind's struct; None for erased entries, the raw value for kinds not known here."""
     if entry.body is None or entry.kind not in kinds.KINDS:
         return entry.body
+    is_agreed = entry.kind == kinds.SETTINGS and opened.is_agreed(entry.body)
     try:
         return msgspec.convert(
-            entry.body, opened.BODIES.get(entry.kind) or kinds.KINDS[entry.kind].body, from_attributes=True
+            entry.body, opened.Agreed if is_agreed else kinds.KINDS[entry.kind].body, from_attributes=True
         )
     except msgspec.ValidationError:
         return None

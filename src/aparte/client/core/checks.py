@@ -4,6 +4,7 @@ And of the conversation it stands in: a server that could make it another one wo
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from aparte.e2ee.content import Content
 from aparte.e2ee.entry import ZERO_HASH, Head
@@ -17,8 +18,8 @@ WITH_TARGET = frozenset({kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN})
 BY_AUTHOR = frozenset({kinds.EDIT, kinds.DELETION})
 KINDS = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN, kinds.SETTINGS})
 """What people may do in a direct conversation, and in notes to themselves."""
-GROUP = "group"
-"""The kind of conversation whose members follow from signed statements, and whose keys go to all at once."""
+PAIRED = frozenset({"direct", "self"})
+"""The kinds of encrypted conversations whose members follow from their id."""
 LEAST_ROLES = {
     kinds.MESSAGE: MEMBER,
     kinds.EDIT: MEMBER,
@@ -28,7 +29,7 @@ LEAST_ROLES = {
     kinds.PROFILE: ADMIN,
     kinds.SETTINGS: ADMIN,
 }
-"""Who may do what in a group."""
+"""Who may do what where statements say who is in."""
 WRITTEN = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.REACTION})
 """What only moderators and those above them may do where the policy says so."""
 
@@ -36,26 +37,56 @@ DERIVED = 8
 """The version of UUIDs that follow from something: no room stands under the id of a private conversation."""
 
 
+class Described(Protocol):
+    """What says of a conversation how it is encrypted, and of which kind it is."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def encryption_mode(self) -> str:
+        """Whether the server can read it."""
+
+
 def disguise_code(found: Conversation, me: AccountId) -> str | None:
     """Name what is wrong with what the server says a conversation is; None if it can be that.
 
-    A private one is encrypted, and its id follows from its people; that of a group follows from its first statement,
-    which is looked at before anything is sent there. The server knows no names of either. Nothing else is encrypted.
+    One of two people, or of oneself, is encrypted, and its id follows from its people. Where a chain of statements
+    says who is in, the id follows from the first of them, which is looked at before anything is sent there. The server
+    knows no words of any of these. A room or channel that is encrypted in another way needs a newer Aparté.
     """
+    if found.kind in PAIRED:
+        return None if _is_of_its_people(found, me) else "unexpected_answer"
     if found.kind == "group":
-        is_private = found.encryption_mode == "e2ee" and not found.is_public and found.peer is None
-        is_nameless = not (found.name or found.topic or found.description)
-        return None if is_private and is_nameless and found.id.version == DERIVED else "unexpected_answer"
-    if found.kind == "direct":
-        is_sound = found.peer is not None and found.peer != me
-    elif found.kind == "self":
-        is_sound = found.peer in {None, me}
-    elif found.encryption_mode == "e2ee":
-        return "unsupported_target"
-    else:
-        return None if found.peer is None and found.id.version != DERIVED else "unexpected_answer"
+        return None if _is_private(found) else "unexpected_answer"
+    if has_chain(found):
+        return None if _is_private(found) else "unsupported_target"
+    return None if found.peer is None and found.id.version != DERIVED else "unexpected_answer"
+
+
+def changed_code(kind: str, mode: str, found: Conversation) -> str | None:
+    """Name what is wrong where the server says that a conversation is another one than it was; None if it does not."""
+    return None if (kind, mode) == (found.kind, found.encryption_mode) else "unexpected_answer"
+
+
+def has_chain(found: Described) -> bool:
+    """Tell whether who is in a conversation follows from statements that its members have signed."""
+    return found.encryption_mode == "e2ee" and found.kind not in PAIRED
+
+
+def _is_private(found: Conversation) -> bool:
+    """Tell whether a conversation with a chain is what it must be: encrypted, unnamed to the server, of derived id."""
+    is_hidden = found.encryption_mode == "e2ee" and not found.is_public and found.peer is None
+    said = (found.name, found.topic, found.description, found.welcome, found.rules, found.picture)
+    return is_hidden and not any(said) and found.id.version == DERIVED
+
+
+def _is_of_its_people(found: Conversation, me: AccountId) -> bool:
+    """Tell whether a direct conversation, or one's notes, is encrypted and has the id that follows from who is in."""
+    is_sound = found.peer in {None, me} if found.kind == "self" else found.peer not in {None, me}
     follows = found.id.bytes == direct_id(me.bytes, (found.peer or me).bytes)
-    return None if is_sound and follows and found.encryption_mode == "e2ee" else "unexpected_answer"
+    return is_sound and follows and found.encryption_mode == "e2ee"
 
 
 @dataclass(frozen=True, slots=True)

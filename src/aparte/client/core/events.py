@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from aparte.client.core.bodies import body_of
-from aparte.client.core.opened import Agreed, Pinned
+from aparte.client.core.opened import Agreed
 from aparte.e2ee.errors import BadStatement
 from aparte.e2ee.statement import (
     MEMBER,
@@ -118,7 +118,7 @@ def happened(entry: Entry, before: Profile | None) -> Happened | None:
             return _stated(entry, body.signed.statement)
         case Profile() if entry.kind == kinds.PROFILE:
             return _described(entry, body, before)
-        case Pinned():
+        case kinds.Switch() if entry.kind == kinds.PIN:
             return Happened(entry, "pinned" if body.on else "unpinned", entry.account)
         case Agreed():
             return Happened(entry, "settings", entry.account, ttl=body.ttl)

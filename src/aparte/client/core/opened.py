@@ -10,39 +10,18 @@ from aparte.wire import kinds
 from aparte.wire.content import MessageContent, Profile
 
 
-class Reacted(msgspec.Struct, frozen=True):
-    """A reaction that was set, or taken back."""
+class Agreed(msgspec.Struct, frozen=True, tag="agreed", tag_field="form"):
+    """What the people of an encrypted conversation have set: how long messages stay, in seconds, and from when.
 
-    emoji: str
-    on: bool
-
-
-class Pinned(msgspec.Struct, frozen=True):
-    """A message that was pinned, or unpinned."""
-
-    on: bool
-
-
-class Agreed(msgspec.Struct, frozen=True):
-    """Settings of the conversation: how long messages stay, in seconds, and from when."""
+    The tag tells it from the settings of a readable conversation, of the same kind, that the server acts on.
+    """
 
     ttl: tuple[str, int] | None = None
 
 
-class Described(Profile, frozen=True, omit_defaults=True):
-    """What a group says of itself: what a room says, and more."""
-
-    welcome: str = ""
-    rules: str = ""
-
-
-BODIES: dict[int, type[Any]] = {
-    kinds.REACTION: Reacted,
-    kinds.PIN: Pinned,
-    kinds.PROFILE: Described,
-    kinds.SETTINGS: Agreed,
-}
-"""In place of the registry's bodies, which a server could not read."""
+def is_agreed(body: Any) -> bool:
+    """Tell whether the body of settings is an encrypted conversation's."""
+    return isinstance(body, Agreed) or (isinstance(body, dict) and body.get("form") == "agreed")
 
 
 def body_of_content(content: Content) -> Any:
@@ -50,14 +29,12 @@ def body_of_content(content: Content) -> Any:
     match content:
         case Text():
             return MessageContent(content.text, content.format, _beside(content))
-        case Deletion():
+        case Deletion() | Pin():
             return kinds.Switch(on=content.on)
         case Reaction():
-            return Reacted(content.emoji, content.on)
-        case Pin():
-            return Pinned(content.on)
+            return kinds.Reacted(content.emoji, content.on)
         case contents.Profile():
-            return Described(content.name, content.topic, content.description, content.welcome, content.rules)
+            return Profile(content.name, content.topic, content.description, content.welcome, content.rules)
         case Settings():
             return Agreed(content.ttl)
 

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from aparte.client.core.bodies import body_of
-from aparte.client.core.opened import Reacted
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent, Profile, Role
 from aparte.wire.conversations import Conversation, Member
@@ -139,7 +138,7 @@ def reactions_of(changes: Iterable[Entry]) -> dict[str, tuple[AccountId, ...]]:
     found: dict[str, dict[AccountId, None]] = {}
     for change in changes:
         body = body_of(change)
-        if isinstance(body, Reacted):
+        if isinstance(body, kinds.Reacted):
             people = found.setdefault(body.emoji, {})
             people.pop(change.account, None)
             if body.on:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from aparte.client.core.bodies import body_of
-from aparte.client.core.checks import GROUP, Aim, Place
+from aparte.client.core.checks import Aim, Place
 from aparte.client.crypto.own import Own
 from aparte.client.store import chains, entries, epochs, sealed
 from aparte.client.store.conversations import ConversationRow
@@ -123,7 +123,7 @@ def aim_of(tx: Tx, arrival: Arrival) -> tuple[Entry, Aim] | None:
     entry = entries.select_entry(tx, conversation, kept.seq) if kept else None
     if entry is None:
         return None
-    is_deletion = arrival.row.kind == GROUP and arrival.head.kind == kinds.DELETION
+    is_deletion = arrival.row.has_chain and arrival.head.kind == kinds.DELETION
     deleted_by = _deleted_by(tx, conversation, entry, arrival.entry.seq) if is_deletion else None
     return entry, Aim(entry.kind, entry.account.bytes, deleted_by)
 

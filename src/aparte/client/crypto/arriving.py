@@ -35,8 +35,8 @@ async def prepare(session: Session, conversation: ConversationId, new: Sequence[
         row = conversations.select_conversation(tx, conversation)
         if row is None or not row.is_sealed:
             return False
-        wanted = lists.unknown(tx, row, new, me) if row.kind != "group" else set()
-        is_new = row.kind == "group" and _has_new(tx, row, new)
+        wanted = lists.unknown(tx, row, new, me) if not row.has_chain else set()
+        is_new = row.has_chain and _has_new(tx, row, new)
     if wanted:
         with suppress(KeyRefused):
             await pins.refresh(session, sorted(wanted))

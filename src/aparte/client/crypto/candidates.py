@@ -32,7 +32,7 @@ class Changed:
 
 def members_of(tx: Tx, row: ConversationRow, me: AccountId) -> tuple[AccountId, ...]:
     """Name the accounts in a conversation, as far as is known; of a group whose statements are not here, nobody."""
-    if row.kind == "group":
+    if row.has_chain:
         membership = folding.state(tx, row.conversation)
         return tuple(_account(account) for account in membership.members) if membership is not None else ()
     return (me,) if row.peer is None else (me, row.peer)

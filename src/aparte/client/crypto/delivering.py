@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from aparte.client.api.conversations import fetch
 from aparte.client.core import retry
-from aparte.client.core.checks import GROUP
 from aparte.client.crypto import distributing, membership, own, pins, rosters, sealing
 from aparte.client.crypto.bundles import begin_sessions
 from aparte.client.crypto.own import now_ms
@@ -46,7 +45,7 @@ async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble:
                 await _renewed(session, work, stale)
                 stale = None
             work, done = await ready(session, work)
-            if row.kind == GROUP:
+            if row.has_chain:
                 await distributing.hand_in(session, row, done)
             answer = await session.once(Request("POST", f"/conversations/{row.conversation}/entries", done.body))
             decoded(answer, Sent)
@@ -92,7 +91,7 @@ async def ready(session: Session, work: Sealing) -> tuple[Sealing, Finished]:
 async def learn_lists(session: Session, row: ConversationRow) -> None:
     """Fetch the newest lists of a conversation's members. Raises ClientError `peer_without_keys` if one has none."""
     me = session.profile.account
-    if row.kind == GROUP:
+    if row.has_chain:
         await membership.learn(session, row.conversation)
     else:
         with session.store.reading() as tx:
@@ -108,7 +107,7 @@ async def learn_lists(session: Session, row: ConversationRow) -> None:
 async def learn_epoch(session: Session, row: ConversationRow) -> None:
     """Ask for the number of the epoch that the newest lists make."""
     await learn_lists(session, row)
-    if row.kind == GROUP:
+    if row.has_chain:
         return
     found, me = await fetch(session, row.conversation, patience=0), session.profile.account
     with session.store.transaction() as tx:
@@ -134,11 +133,11 @@ async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
     """Look at the lists again, and agree on the epoch if the server's roster is the one that they make."""
     await learn_lists(session, work.row)
     me = session.profile.account
-    if work.row.kind == GROUP and error.code == "missing_devices":
+    if work.row.has_chain and error.code == "missing_devices":
         await _look_for_sleepers(session, work.row)
     with session.store.transaction() as tx:
         sealing.again(tx, work, error.code)
-        if work.row.kind == GROUP:
+        if work.row.has_chain:
             return
         number, named = error.data.get("epoch"), error.data.get("roster")
         _, computed = rosters.newest(tx, work.row, me)

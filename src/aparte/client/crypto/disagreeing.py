@@ -96,7 +96,7 @@ def _by_group(tx: Tx, signed: Iterable[SignedStatement]) -> dict[ConversationId,
     for one in signed:
         conversation = folding.conversation_of(one)
         row = conversations.select_conversation(tx, conversation)
-        if row is not None and row.kind == "group":
+        if row is not None and row.has_chain:
             found.setdefault(conversation, []).append(one)
     return found
 

@@ -5,7 +5,6 @@ believed from the entry's own device, or from a device of one's own account; so 
 from other people.
 """
 
-from aparte.client.core.checks import GROUP
 from aparte.client.crypto import pairwise, received_chains
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
@@ -25,7 +24,7 @@ def take_keys(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> str | N
 
     What cannot be decrypted is passed over: the entry waits, and its key is asked for.
     """
-    if arrival.row.kind == GROUP:
+    if arrival.row.has_chain:
         return _take_group_key(tx, arrival, epoch, reader)
     found = _in_envelope(tx, arrival, epoch, reader)
     return None if not isinstance(found, Keys) or _keep(tx, arrival, found) else "bad_entry"

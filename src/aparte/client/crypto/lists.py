@@ -30,7 +30,7 @@ def take_change(tx: Tx, row: ConversationRow, entry: Entry, change: DevicesChang
         pins.take(tx, account, [change.devices], now)
     except KeyRefused:
         return
-    if row.kind == "group" and rosters.is_lost(tx, row.conversation, account):
+    if row.has_chain and rosters.is_lost(tx, row.conversation, account):
         notices.insert_notice(tx, Notice("key_mismatch", now, account, None, row.conversation, entry.seq))
     changed = Changed(account=account, version=pins.version_of(change.devices))
     begin(tx, row, me, entry, (change.epoch, change.roster), changed)
@@ -83,7 +83,7 @@ def is_inside(tx: Tx, row: ConversationRow, me: AccountId, account: AccountId) -
     """Tell whether an account is in a conversation; in a group, whether it was in the newest epoch or is now."""
     if account in rosters.members_of(tx, row, me):
         return True
-    head = epochs.select_newest_head(tx, row.conversation, epochs.NOT_MET) if row.kind == "group" else None
+    head = epochs.select_newest_head(tx, row.conversation, epochs.NOT_MET) if row.has_chain else None
     newest = rosters.known(tx, row.conversation, head.epoch) if head is not None else None
     return newest is not None and newest.role_of(account) > 0
 

@@ -179,7 +179,7 @@ def _standing(arrival: Arrival, epoch: Epoch | None) -> Standing | None:
 
     Of epochs before one's own time nothing is known: what was said then is the word of who has passed it on.
     """
-    if arrival.row.kind != checks.GROUP:
+    if not arrival.row.has_chain:
         return None
     if epoch is None:
         return Standing(OWNER, 0)

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from aparte.client.api import objects as api
 from aparte.client.core import retry
-from aparte.client.core.checks import GROUP
 from aparte.client.core.locating import NEAR, Search
 from aparte.client.crypto import folding, learning, rosters, unearthing
 from aparte.client.crypto.arrivals import Reader
@@ -146,7 +145,7 @@ async def _taken_in(session: Session, offer: OfferRow, reader: Reader) -> bool:
 def _standing(tx: Tx, offer: OfferRow, reader: Reader) -> _Standing:
     """Judge an offer: it must be from a device of a present member, for a group that we are in."""
     row, membership = conversations.select_conversation(tx, offer.conversation), folding.state(tx, offer.conversation)
-    if row is not None and row.kind != GROUP:
+    if row is not None and not row.has_chain:
         return _Standing.NEVER
     is_in = membership is not None and reader.account.bytes in membership.members
     if row is None or row.role is None or membership is None or not is_in:

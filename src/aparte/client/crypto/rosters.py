@@ -67,7 +67,7 @@ def compute(
     if head is not None and head.seq != epochs.NOT_MET:
         return None
     before = _before(tx, row, number, seq)
-    if row.kind == "group":
+    if row.has_chain:
         choices = candidates.of_group(tx, row, number, before, changed)
     else:
         choices = candidates.of_two(tx, row, me, named, before)
@@ -93,8 +93,8 @@ def newest(tx: Tx, row: ConversationRow, me: AccountId) -> tuple[dict[AccountId,
 
     Raises KeyRefused `no_keys`, and ClientError `not_member` where the statements say that we are out.
     """
-    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
-    if row.kind == "group" and (membership is None or me.bytes not in membership.members):
+    membership = folding.state(tx, row.conversation) if row.has_chain else None
+    if row.has_chain and (membership is None or me.bytes not in membership.members):
         raise KeyRefused("no_keys") if membership is None else ClientError("not_member")
     accounts = members_of(tx, row, me)
     pinned = pins.pinned_many(tx, accounts)
@@ -157,7 +157,7 @@ def ready(tx: Tx, row: ConversationRow) -> Epoch | None:
 def agree(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> None:
     """Take the server's number for the epoch of the newest lists, which the log has not named yet."""
     found, computed = newest(tx, row, me)
-    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
+    membership = folding.state(tx, row.conversation) if row.has_chain else None
     versions = dict.fromkeys(members_of(tx, row, me), LOST)
     versions |= {account: pin.list.version for account, pin in found.items()}
     statement = membership.number if membership is not None else 0
@@ -179,7 +179,7 @@ def unknown_code(tx: Tx, row: ConversationRow, me: AccountId, number: int) -> st
 
 def _seems_inside(tx: Tx, row: ConversationRow, me: AccountId) -> bool:
     """Tell whether the statements known here have us in a group; who was out may be in again by one that is not."""
-    membership = folding.state(tx, row.conversation) if row.kind == "group" else None
+    membership = folding.state(tx, row.conversation) if row.has_chain else None
     return membership is None or me.bytes in membership.members
 
 
@@ -209,7 +209,7 @@ def is_truncated(tx: Tx, account: AccountId) -> bool:
 
 def _before(tx: Tx, row: ConversationRow, number: int, seq: int) -> Epoch | None:
     """Give the epoch that this one must not go back behind: the newest that came before it."""
-    if row.kind == "group":
+    if row.has_chain:
         head = epochs.select_before(tx, row.conversation, number)
         return known(tx, row.conversation, head.epoch) if head is not None else None
     newest_met = epochs.select_newest_head(tx, row.conversation, seq)

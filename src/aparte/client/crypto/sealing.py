@@ -12,7 +12,6 @@ from typing import Literal, cast
 
 from msgspec.structs import replace
 
-from aparte.client.core.checks import GROUP
 from aparte.client.crypto import own as own_keys
 from aparte.client.crypto import pairwise, pins, rosters, sender_keys
 from aparte.client.crypto.own import Own, now_ms
@@ -128,7 +127,7 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
 
 def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes], dict[AccountId, pins.Pin] | None]:
     """Give number and roster of the epoch to seal for, and whose devices get an envelope: None if all have a chain."""
-    if row.kind == GROUP:
+    if row.has_chain:
         return _group_epoch(tx, row, own), None
     found, roster = rosters.newest(tx, row, own.account)
     for account in found:

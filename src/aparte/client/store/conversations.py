@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from aparte.client.core.checks import has_chain
 from aparte.client.core.names import name_key
 from aparte.client.store.db import Row, Tx
 from aparte.wire.content import Profile
@@ -36,6 +37,11 @@ class ConversationRow:
         """Whether it is end-to-end encrypted."""
         return self.encryption_mode == "e2ee"
 
+    @property
+    def has_chain(self) -> bool:
+        """Whether who is in it follows from statements that its members have signed."""
+        return has_chain(self)
+
 
 def conversation_row(row: Row) -> ConversationRow:
     """Build a ConversationRow."""
@@ -58,10 +64,10 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
                                    cursor_seq, cursor_id, listened_seq, peer_id)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (conversation_id) DO UPDATE SET
-          name = CASE WHEN kind = 'group' THEN name ELSE excluded.name END,
-          name_key = CASE WHEN kind = 'group' THEN name_key ELSE excluded.name_key END,
-          topic = CASE WHEN kind = 'group' THEN topic ELSE excluded.topic END,
-          description = CASE WHEN kind = 'group' THEN description ELSE excluded.description END,
+          name = CASE WHEN has_chain THEN name ELSE excluded.name END,
+          name_key = CASE WHEN has_chain THEN name_key ELSE excluded.name_key END,
+          topic = CASE WHEN has_chain THEN topic ELSE excluded.topic END,
+          description = CASE WHEN has_chain THEN description ELSE excluded.description END,
           role = excluded.role,
           listened_seq = CASE WHEN conversations.role IS NULL THEN max(conversations.listened_seq, ?)
                               ELSE conversations.listened_seq END
@@ -78,7 +84,7 @@ def upsert_conversation(tx: Tx, found: Conversation, start: Position) -> None:
         start.id.bytes,
         start.seq,
         found.peer.bytes if found.peer else None,
-        found.membership.joined.seq - (found.kind == "group"),
+        found.membership.joined.seq - int(has_chain(found)),
     )
 
 
@@ -91,7 +97,7 @@ def select_conversation(tx: Tx, conversation: ConversationId) -> ConversationRow
 def select_named(tx: Tx, name: str) -> ConversationRow | None:
     """Find a room of the account by its name."""
     row = tx.row(
-        f"SELECT {COLUMNS} FROM conversations WHERE name_key = ? AND role IS NOT NULL AND kind <> 'group'",  # noqa: S608 - constant
+        f"SELECT {COLUMNS} FROM conversations WHERE name_key = ? AND role IS NOT NULL AND NOT has_chain",  # noqa: S608 - constant
         name_key(name),
     )
     return conversation_row(row) if row else None
@@ -100,7 +106,7 @@ def select_named(tx: Tx, name: str) -> ConversationRow | None:
 def select_groups(tx: Tx, name: str) -> list[ConversationRow]:
     """Find the groups, left ones too, that are called so here; without a name, those whose name is not known."""
     rows = tx.rows(
-        f"SELECT {COLUMNS} FROM conversations WHERE kind = 'group' AND name_key = ?"  # noqa: S608 - constant
+        f"SELECT {COLUMNS} FROM conversations WHERE has_chain AND name_key = ?"  # noqa: S608 - constant
         " ORDER BY conversation_id",
         name_key(name),
     )
@@ -140,7 +146,7 @@ def update_unnamed(tx: Tx, conversation: ConversationId, profile: Profile) -> No
     tx.run(
         """
         UPDATE conversations SET name = ?, name_key = ?, topic = ?, description = ?
-         WHERE conversation_id = ? AND kind = 'group' AND name = ''
+         WHERE conversation_id = ? AND has_chain AND name = ''
         """,
         profile.name,
         name_key(profile.name),

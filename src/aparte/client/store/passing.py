@@ -40,7 +40,7 @@ def upsert_due_everywhere(tx: Tx, account: AccountId) -> None:
     tx.run(
         """
         INSERT INTO passing_due (conversation_id, account_id, history, before_seq, look_at)
-        SELECT conversation_id, ?, 0, ?, 0 FROM conversations WHERE kind = 'group' AND role IS NOT NULL
+        SELECT conversation_id, ?, 0, ?, 0 FROM conversations WHERE has_chain AND role IS NOT NULL
         ON CONFLICT (conversation_id, account_id) DO UPDATE SET look_at = 0
         """,
         account.bytes,
