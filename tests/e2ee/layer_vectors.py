@@ -82,7 +82,7 @@ def _entry(head: Head, said: bytes, key: bytes) -> dict[str, Any]:
 def _contents() -> list[tuple[int, content.Content]]:
     full = content.Text(
         at=1_800_000_000_000, after=(41, HASH), text="Grüß dich 👋", format="markdown", mentions=(ACCOUNT,), reply=HASH,
-        forwarded=True, ttl=("reading", 60),
+        forwarded=True, ttl=("reading", 60), due=1_800_000_060_000,
     )  # fmt: skip
     profile = content.Profile(
         at=9, after=(1, HASH), name="x" * 100, topic="Grüße", description="d", welcome="Willkommen", rules="1. ♟\n2. ♙",
@@ -127,6 +127,10 @@ def _bad_contents() -> list[tuple[int, bytes, str]]:
         (1, pack(text | {"at": True}), "another type"),
         (1, pack(text | {"after": [0, HASH]}), "number 0"),
         (1, pack(text | {"after": [1, HASH[1:]]}), "a hash of 31 bytes"),
+        (1, pack(text | {"mentions": [ACCOUNT] * 51}), "51 mentions"),
+        (1, pack(text | {"ttl": ["sending", 4]}), "4 seconds"),
+        (1, pack(text | {"ttl": ["reading", 2_419_201]}), "28 days and a second"),
+        (1, pack(text | {"due": -1}), "due before 1970"),
         (1, pack({"at": 1, "text": "x"}), "no version"),
         (1, pack({"v": 1, "text": "x"}), "no time"),
         (3, pack({"v": 1, "at": 1, "on": False}), "a restoration without its key"),

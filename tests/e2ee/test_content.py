@@ -19,12 +19,12 @@ hashes = st.binary(min_size=32, max_size=32)
 after = st.none() | st.tuples(st.integers(1, 2**53 - 1), hashes)
 words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=50).filter(str.strip)
 texts = st.just("") | words
-ttls = st.none() | st.tuples(st.sampled_from(["sending", "reading"]), st.integers(1, content.TTL_MAX))
+ttls = st.none() | st.tuples(st.sampled_from(["sending", "reading"]), st.integers(content.TTL_MIN, content.TTL_MAX))
 contents: st.SearchStrategy[Any] = st.one_of(
     st.builds(
         Text, at=times, after=after, text=words, format=st.sampled_from(["text", "markdown", "html", "code"]),
         mentions=st.lists(st.binary(min_size=16, max_size=16), max_size=3).map(tuple), reply=st.none() | hashes,
-        forwarded=st.booleans(), ttl=ttls,
+        forwarded=st.booleans(), ttl=ttls, due=st.none() | times,
     ),
     st.builds(Deletion, at=times, after=after, on=st.just(True)),
     st.builds(Deletion, at=times, after=after, on=st.just(False), key=hashes),
@@ -81,9 +81,10 @@ def test_what_is_read_has_one_form(said: Content, data: st.DataObject) -> None:
         (Text(at=2**53 - 1, text="x"), Text(at=2**53, text="x")),
         (Text(at=0, text="x", after=(1, bytes(32))), Text(at=0, text="x", after=(0, bytes(32)))),
         (Text(at=0, text="x", reply=bytes(32)), Text(at=0, text="x", reply=bytes(31))),
-        (Text(at=0, text="x", mentions=(bytes(16),) * 100), Text(at=0, text="x", mentions=(bytes(16),) * 101)),
+        (Text(at=0, text="x", mentions=(bytes(16),) * 50), Text(at=0, text="x", mentions=(bytes(16),) * 51)),
         (Text(at=0, text="x", mentions=(bytes(16),)), Text(at=0, text="x", mentions=(bytes(17),))),
-        (Text(at=0, text="x", ttl=("reading", 1)), Text(at=0, text="x", ttl=("reading", 0))),
+        (Text(at=0, text="x", ttl=("reading", 5)), Text(at=0, text="x", ttl=("reading", 4))),
+        (Text(at=0, text="x", due=2**53 - 1), Text(at=0, text="x", due=-1)),
         (Settings(at=0, ttl=("sending", content.TTL_MAX)), Settings(at=0, ttl=("sending", content.TTL_MAX + 1))),
         (Reaction(at=0, emoji="x" * 20, on=True), Reaction(at=0, emoji="x" * 21, on=True)),
         (Reaction(at=0, emoji="x", on=True), Reaction(at=0, emoji=" ", on=True)),

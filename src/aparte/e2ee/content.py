@@ -20,15 +20,15 @@ TOPIC_MAX = 500
 DESCRIPTION_MAX = 2_000
 WELCOME_MAX = 2_000
 RULES_MAX = 4_000
-MENTIONS_MAX = 100
-TTL_MAX = 10 * 366 * 86_400
-"""Ten years, in seconds."""
+MENTIONS_MAX = 50
+TTL_MIN, TTL_MAX = 5, 28 * 86_400
+"""Seconds that a disappearing message is there."""
 
 Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Milliseconds = Annotated[int, Meta(ge=0, le=canonical.INTEGER_MAX)]
 Sequence = Annotated[int, Meta(ge=1, le=canonical.INTEGER_MAX)]
-Ttl = tuple[Literal["sending", "reading"], Annotated[int, Meta(ge=1, le=TTL_MAX)]]
+Ttl = tuple[Literal["sending", "reading"], Annotated[int, Meta(ge=TTL_MIN, le=TTL_MAX)]]
 """From when a message has its seconds, and how many."""
 
 
@@ -51,7 +51,10 @@ class Text(_Content, frozen=True, kw_only=True):
     reply: Hash | None = None
     """The hash of the entry that is answered; its words are not repeated."""
     forwarded: bool = False
+    """The words were somebody else's first; whose is not said."""
     ttl: Ttl | None = None
+    due: Milliseconds | None = None
+    """Of a message that was scheduled: when it was to be sent, by its sender's clock."""
 
     def check(self) -> None:
         """BadContent if the text is blank."""
