@@ -13,6 +13,7 @@ ALSO = {
     "server/conversations/pages.py": "what people are shown: the reading half of the store of conversations",
     "server/conversations/chain.py": "the part of the store of conversations that is about signed membership",
     "server/conversations/links.py": "the part of the store of conversations that is about invite links and bans",
+    "server/contacts/asked.py": "the part of the store of contacts that is about contact requests",
     "server/keys/newest.py": "the part of the store of keys that rosters are made of",
     "server/messages/pages.py": "the reading half of the store of messages",
     "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",

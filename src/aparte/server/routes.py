@@ -6,6 +6,7 @@ from functools import partial
 from aparte.server.accounts import actions as account_actions
 from aparte.server.accounts import http as accounts
 from aparte.server.authentication import http as authentication
+from aparte.server.contacts import actions as contact_actions
 from aparte.server.contacts import http as contacts
 from aparte.server.conversations import http as conversations
 from aparte.server.devices import http as devices
@@ -23,6 +24,7 @@ from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
 from aparte.server.objects import actions as object_actions
 from aparte.server.objects import http as objects
+from aparte.server.preferences import http as preferences
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence import http as presence
 from aparte.server.receipts import actions as receipt_actions
@@ -34,6 +36,7 @@ from aparte.server.state import frames as state_frames
 from aparte.server.state import http as state
 from aparte.wire import frames
 
+ASKED = "/contact-requests/{account}"
 CONVERSATION = "/conversations/{conversation}"
 OBJECT = CONVERSATION + "/objects/{object}"
 MESSAGE = CONVERSATION + "/messages/{message}"
@@ -52,6 +55,7 @@ class Slices:
     linking: linking.Doors
     state: state.Doors
     conversations: conversations.Doors
+    preferences: preferences.Doors
     messages: messages.Doors
     objects: objects.Doors
     receipts: receipts.Doors
@@ -87,6 +91,7 @@ def _people(s: Slices) -> list[Route]:
         Route("GET", "/accounts/me", s.accounts.me),
         Route("PATCH", "/accounts/me", s.accounts.change, limit="write"),
         Route("GET", "/accounts", contact.people, limit="lookup"),
+        Route("POST", "/accounts/find", contact.find, "not_found", limit="lookup"),
         Route("GET", "/accounts/{account}", contact.person, "not_found", limit="lookup"),
         Route("GET", "/account/state", s.state.page),
         Route("GET", "/presence", s.presence.look, limit="lookup"),
@@ -97,6 +102,11 @@ def _people(s: Slices) -> list[Route]:
         Route("GET", "/contacts", contact.contacts),
         Route("PUT", "/contacts/{account}", contact.add, "not_found too_many", limit="write"),
         Route("DELETE", "/contacts/{account}", contact.remove, "", 204, limit="write"),
+        Route("GET", "/contact-requests", contact.requests),
+        Route("POST", ASKED, contact.ask, "not_found blocked forbidden too_soon too_many", 201, limit="write"),
+        Route("DELETE", ASKED, contact.withdraw, "over", 204, limit="write"),
+        Route("POST", ASKED + "/accept", contact.accept, "not_found over too_many", limit="write"),
+        Route("POST", ASKED + "/decline", contact.decline, "not_found over", limit="write"),
         Route("GET", "/blocks", contact.blocks),
         Route("PUT", "/blocks/{account}", contact.block, "not_found too_many", limit="write"),
         Route("DELETE", "/blocks/{account}", contact.unblock, "", 204, limit="write"),
@@ -160,6 +170,8 @@ def _conversations(s: Slices) -> list[Route]:
         Route("GET", "/conversations", door.mine),
         Route("GET", CONVERSATION, door.get, "not_member"),
         Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken mode_mismatch", limit="write"),
+        Route("GET", CONVERSATION + "/preferences", s.preferences.get, "not_member"),
+        Route("PATCH", CONVERSATION + "/preferences", s.preferences.change, "not_member", limit="write"),
         Route("GET", "/directory", door.directory, limit="directory"),
         Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden mode_mismatch", limit="write"),
         Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden mode_mismatch", 204, limit="write"),
@@ -276,6 +288,7 @@ def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("expired_sessions", "13 * * * *", partial(until_none, session_actions.delete_expired)),
         Schedule("old_payloads", "43 3 * * *", partial(until_none, key_actions.delete_old)),
         Schedule("link_offers", "*/10 * * * *", partial(until_none, linking_actions.forget_old)),
+        Schedule("old_requests", "17 4 * * *", partial(until_none, contact_actions.forget_old)),
         Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
         Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
         Schedule("old_envelopes", "47 3 * * *", partial(message_actions.forget_envelopes, db)),

@@ -36,6 +36,7 @@ from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.writer import Writer
 from aparte.server.objects import http as objects_http
 from aparte.server.preconditions import check_database
+from aparte.server.preferences import http as preferences_http
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence import http as presence_http
 from aparte.server.presence.actions import Presence
@@ -125,6 +126,7 @@ def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors,
         linking=linking_http.Doors(gate),
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db, gathering),
+        preferences=preferences_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),
         objects=objects_http.Doors(db, Blobs(config.objects)),
         receipts=receipts_http.Doors(db),

@@ -127,6 +127,19 @@ class Privacy(msgspec.Struct, frozen=True):
     find_by_phone: Audience = "nobody"
 
 
+class PrivacyChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Fields of one's privacy to change; those left out stay."""
+
+    may_write: Audience | msgspec.UnsetType = msgspec.UNSET
+    see_last_seen: Audience | msgspec.UnsetType = msgspec.UNSET
+    see_presence: Audience | msgspec.UnsetType = msgspec.UNSET
+    may_add: Audience | msgspec.UnsetType = msgspec.UNSET
+    see_receipts: Audience | msgspec.UnsetType = msgspec.UNSET
+    find_by_name: Audience | msgspec.UnsetType = msgspec.UNSET
+    find_by_email: Audience | msgspec.UnsetType = msgspec.UNSET
+    find_by_phone: Audience | msgspec.UnsetType = msgspec.UNSET
+
+
 class AccountChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fields to change; those left out stay."""
 
@@ -135,7 +148,7 @@ class AccountChange(msgspec.Struct, frozen=True, omit_defaults=True):
     status_text: StatusText | msgspec.UnsetType | None = msgspec.UNSET
     time_zone: TimeZone | msgspec.UnsetType = msgspec.UNSET
     language: Language | msgspec.UnsetType = msgspec.UNSET
-    privacy: Privacy | msgspec.UnsetType = msgspec.UNSET
+    privacy: PrivacyChange | msgspec.UnsetType = msgspec.UNSET
     status: Status | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -248,9 +261,10 @@ class SessionList(msgspec.Struct, frozen=True):
 
 
 class ContactChange(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An entry in one's own address book; it needs nobody's consent (C-19)."""
+    """An entry in one's own address book; it needs nobody's consent (C-19). Both fields are names of one (C-20)."""
 
     nickname: Annotated[str, Meta(max_length=limits.NICKNAME)] | None = None
+    display_name: Annotated[str, Meta(max_length=limits.NICKNAME)] | None = None
 
 
 class Contact(msgspec.Struct, frozen=True):

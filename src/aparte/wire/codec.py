@@ -1,11 +1,12 @@
 """Bytes ↔ structs, the same for REST and gateway: JSON (RFC 8259) and MessagePack with UUIDs as 16 raw bytes.
 
 Decoding is strict: unknown frames, wrong types and values past their limits are refused, strings never hold NUL or
-lone surrogates (PostgreSQL and UTF-8 cannot store them), free JSON is bounded in depth and numbers. Unknown fields are
-ignored, so that a newer client can talk to an older server.
+lone surrogates (PostgreSQL and UTF-8 cannot store them), times have their zone, free JSON is bounded in depth and
+numbers. Unknown fields are ignored, so that a newer client can talk to an older server.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -65,6 +66,8 @@ def check_free(value: Any, depth: int = 0) -> None:
             raise Refusal("invalid", "a number is not finite")
     elif isinstance(value, int) and not -limits.SAFE_INTEGER <= value <= limits.SAFE_INTEGER:
         raise Refusal("invalid", "an integer is beyond 2^53 - 1")
+    elif isinstance(value, datetime):
+        check_moment(value)
     elif isinstance(value, bytes | bytearray | msgspec.msgpack.Ext):
         raise Refusal("invalid", "free values are JSON values")
 
@@ -81,6 +84,16 @@ def check_nesting(depth: int) -> None:
     """Refuse free JSON that is nested deeper than allowed."""
     if depth >= limits.JSON_DEPTH:
         raise Refusal("invalid", f"nested deeper than {limits.JSON_DEPTH}")
+
+
+def check_moment(value: datetime) -> None:
+    """Refuse a time without its zone, which is another moment for everybody, and one beyond the calendar in UTC."""
+    try:
+        if value.tzinfo is not None and value.astimezone(UTC).year:
+            return
+    except OverflowError:
+        pass
+    raise Refusal("invalid", "a time needs its zone and a year from 1 to 9999")
 
 
 def check_string(value: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+from msgspec import structs
 
 from aparte.server.accounts import rules, store
 from aparte.server.accounts.model import Attempts, Credentials, NewAccount, PersonRow
@@ -32,6 +33,10 @@ async def change(db: Database, caller: Caller, wanted: AccountChange) -> Account
     """Change one's own profile; one's other devices learn it by the state keys `profile` and `privacy`."""
     fields = _checked(wanted)
     async with db.transaction() as tx:
+        if "privacy" in fields:
+            # Stored whole, so that what was not chosen now stays what it is for others.
+            await lock(tx, caller.account)
+            fields["privacy"] = structs.replace((await _own(tx, caller.account)).privacy, **_given(fields["privacy"]))
         if fields:
             await store.update_account(tx, caller.account, fields)
         account = await _own(tx, caller.account)
@@ -84,6 +89,13 @@ async def people(reader: Reader, accounts: list[AccountId]) -> list[PersonRow]:
 async def people_named(reader: Reader, usernames: Sequence[str]) -> list[PersonRow]:
     """Find accounts by their user names, whatever their case."""
     return await store.select_people_by_username(reader, [username.lower() for username in usernames])
+
+
+async def people_at(reader: Reader, *, email: str | None, phone: str | None) -> list[PersonRow]:
+    """Find who has an e-mail address or phone number, before their privacy is applied. Refuses with `invalid`."""
+    if phone is not None:
+        return await store.select_people_at(reader, None, rules.normal_phone(phone))
+    return await store.select_people_at(reader, email.lower() if email is not None else None, None)
 
 
 async def seen(tx: Tx, *who: AccountId) -> None:
@@ -204,8 +216,7 @@ def _profile(account: Account) -> dict[str, Any]:
 
 
 def _checked(wanted: AccountChange) -> dict[str, Any]:
-    given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-    fields = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    fields = _given(wanted)
     if "display_name" in fields:
         fields["display_name"] = check_name(fields["display_name"], limits.DISPLAY_NAME, "the display name")
     if "time_zone" in fields:
@@ -214,3 +225,8 @@ def _checked(wanted: AccountChange) -> dict[str, Any]:
         if fields.get(name) is not None:
             fields[name] = check_text(fields[name], most, name)
     return fields
+
+
+def _given(wanted: msgspec.Struct) -> dict[str, Any]:
+    given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+    return {name: value for name, value in given.items() if value is not msgspec.UNSET}

@@ -63,7 +63,7 @@ async def select_account(reader: Reader, account: AccountId) -> Account | None:
         """,
         account,
     )
-    return msgspec.convert(dict(row), Account) if row else None
+    return msgspec.convert({**row, "privacy": _privacy(row)}, Account) if row else None
 
 
 async def lock_account(tx: Tx, account: AccountId) -> bool:
@@ -283,6 +283,21 @@ async def select_people_by_username(reader: Reader, usernames: Sequence[str]) ->
     return [_person(row) for row in rows]
 
 
+async def select_people_at(reader: Reader, email: str | None, phone: str | None) -> list[PersonRow]:
+    """Find who uses an e-mail address (lower case) or a phone number (E.164): one at most of each."""
+    rows = await reader.fetch(
+        """
+        SELECT account_id, kind, username, display_name, avatar_url, bio, status_text, status, privacy, last_seen_at
+          FROM accounts
+         WHERE ((lower(email) = $1 AND email IS NOT NULL) OR phone = $2) AND kind = 'person' AND is_active
+           AND NOT is_suspended AND deleted_at IS NULL
+        """,
+        email,
+        phone,
+    )
+    return [_person(row) for row in rows]
+
+
 def _person(row: Row) -> PersonRow:
     return PersonRow(
         account=row["account_id"],
@@ -293,6 +308,13 @@ def _person(row: Row) -> PersonRow:
         bio=row["bio"],
         status_text=row["status_text"],
         status=row["status"],
-        privacy=msgspec.convert(row["privacy"], Privacy),
+        privacy=_privacy(row),
         last_seen_at=row["last_seen_at"],
     )
+
+
+def _privacy(row: Row) -> Privacy:
+    """Read privacy as it was meant: who chose who may write, before adding was a choice of its own, chose both."""
+    stored = row["privacy"]
+    before = {"may_add": stored["may_write"]} if "may_write" in stored else {}
+    return msgspec.convert(before | stored, Privacy)

@@ -1,4 +1,4 @@
-"""REST of people, contacts and blocks."""
+"""REST of people, contacts, contact requests and blocks."""
 
 import msgspec
 
@@ -13,6 +13,10 @@ from aparte.wire.accounts import (
     Contact,
     ContactChange,
     ContactList,
+    ContactRequest,
+    ContactRequestList,
+    FindPerson,
+    NewContactRequest,
     Person,
     PersonPage,
 )
@@ -28,7 +32,7 @@ class Lookup(msgspec.Struct, frozen=True):
 
 
 class Doors:
-    """`/accounts`, `/contacts`, `/blocks`."""
+    """`/accounts`, `/contacts`, `/contact-requests`, `/blocks`."""
 
     def __init__(self, db: Database) -> None:
         """Serve from this database."""
@@ -46,17 +50,42 @@ class Doors:
             return await actions.people_named(self._db, call.caller, names_of(call.query.username))
         return await actions.people(self._db, call.caller, [AccountId(i) for i in ids_of(call.query.ids)])
 
+    async def find(self, call: Call[FindPerson, Nothing]) -> Person:
+        """Find somebody by a whole e-mail address or phone number, if they let one."""
+        return await actions.find(self._db, call.caller, call.body)
+
     async def contacts(self, call: Call[Nothing, Nothing]) -> ContactList:
         """One's address book."""
         return await actions.contacts(self._db, call.caller)
 
     async def add(self, call: Call[ContactChange, Nothing]) -> Contact:
         """Write somebody into one's address book, or change the entry."""
-        return await actions.add(self._db, call.caller, AccountId(call.id("account")), call.body.nickname)
+        account = AccountId(call.id("account"))
+        return await actions.add(self._db, call.caller, account, call.body.nickname, call.body.display_name)
 
     async def remove(self, call: Call[Nothing, Nothing]) -> None:
         """Take somebody out of one's address book."""
         await actions.remove(self._db, call.caller, AccountId(call.id("account")))
+
+    async def requests(self, call: Call[Nothing, Nothing]) -> ContactRequestList:
+        """One's contact requests in both directions, newest first; decided ones for 30 days."""
+        return await actions.requests(self._db, call.caller)
+
+    async def ask(self, call: Call[NewContactRequest, Nothing]) -> ContactRequest:
+        """Ask somebody to be contacts, or accept what they asked."""
+        return await actions.ask(self._db, call.caller, AccountId(call.id("account")), call.body.note)
+
+    async def accept(self, call: Call[Nothing, Nothing]) -> ContactRequest:
+        """Accept somebody's contact request: each has the other in their book."""
+        return await actions.accept(self._db, call.caller, AccountId(call.id("account")))
+
+    async def decline(self, call: Call[Nothing, Nothing]) -> ContactRequest:
+        """Decline somebody's contact request."""
+        return await actions.decline(self._db, call.caller, AccountId(call.id("account")))
+
+    async def withdraw(self, call: Call[Nothing, Nothing]) -> None:
+        """Take one's own contact request back."""
+        await actions.withdraw(self._db, call.caller, AccountId(call.id("account")))
 
     async def blocks(self, call: Call[Nothing, Nothing]) -> BlockList:
         """Whom one has blocked."""

@@ -59,6 +59,14 @@ async def select_owners(reader: Reader, owners: Sequence[AccountId], contact: Ac
     return {row["owner_id"] for row in rows}
 
 
+async def select_known(reader: Reader, owner: AccountId, wanted: Sequence[AccountId]) -> set[AccountId]:
+    """Tell which of these people an account has in its book."""
+    rows = await reader.fetch(
+        "SELECT contact_id FROM contacts WHERE owner_id = $1 AND contact_id = ANY($2::uuid[])", owner, wanted
+    )
+    return {row["contact_id"] for row in rows}
+
+
 async def upsert_block(tx: Tx, blocker: AccountId, blocked: AccountId, reason: str | None) -> BlockRow:
     """Write a block, or give the one that is there another reason."""
     row = await tx.fetchrow(

@@ -63,7 +63,7 @@ async def facts_of(reader: Reader, new: Submission, before: Membership | None) -
         lists,
         {one.bytes: line for one, line in (await keys.lines_of(reader, moved)).items()} if moved else {},
         frozenset(one.bytes for one in await links.select_banned(reader, new.conversation, let_in)),
-        frozenset(one.bytes for one in await contacts.allowed(reader, new.caller.account, add, "may_write")),
+        frozenset(one.bytes for one in await contacts.allowed(reader, new.caller.account, add, "may_add")),
         frozenset(row.account.bytes for row in await accounts.people(reader, add)),
         frozenset({owner}) if owner is not None and is_gone else frozenset(),
         now().timestamp(),
