@@ -97,6 +97,8 @@ REACTION = 20
 """Characters of a reaction."""
 REACTIONS_EACH = 20
 """Different reactions of one person to one message."""
+REACTION_KINDS = 50
+"""Different reactions of everybody to one message that the server can read."""
 REACTORS_SHOWN = 50
 """People named with one reaction; the count says how many there are."""
 PINS = 100

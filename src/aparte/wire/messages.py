@@ -150,6 +150,8 @@ class Version(msgspec.Struct, frozen=True, omit_defaults=True):
 
     at: datetime
     content: MessageContent | None
+    source: str | None = None
+    """To its author alone: what was typed, where the server changed it."""
 
 
 class History(msgspec.Struct, frozen=True):
@@ -203,6 +205,27 @@ class Follow(msgspec.Struct, frozen=True):
     """Follow a thread, or no longer."""
 
     on: bool
+
+
+class Reactor(msgspec.Struct, frozen=True):
+    """Somebody who has set a reaction, and when."""
+
+    account: AccountId
+    at: datetime
+
+
+class ReactorPage(msgspec.Struct, frozen=True):
+    """Who has set one emoji under a message, in order of time; `next` continues."""
+
+    reactors: list[Reactor]
+    next: EntryId | None
+
+
+class QuotePage(msgspec.Struct, frozen=True):
+    """Messages that answer another one by quoting it, in order of time; `next` continues."""
+
+    messages: list[Message]
+    next: EntryId | None
 
 
 class ThreadPage(msgspec.Struct, frozen=True):
