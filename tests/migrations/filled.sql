@@ -135,3 +135,14 @@ INSERT INTO pins (conversation_id, message_id, account_id, id)
   SELECT conversation_id, message_id, account_id, id_now(now()) FROM reactions;
 INSERT INTO thread_follows (account_id, conversation_id, root_id, is_following)
   SELECT account_id, conversation_id, message_id, true FROM reactions;
+-- an answer in a thread that mentions somebody, is not what was typed, and disappears
+SELECT send_v4(
+  ARRAY[conversation_id], ARRAY['a0000000-0000-4000-8000-000000000001']::uuid[],
+  ARRAY['d0000000-0000-4000-8000-000000000001']::uuid[], ARRAY[gen_random_uuid()], ARRAY[3]::bigint[],
+  ARRAY['{"text": "hop @bob"}']::jsonb[], ARRAY[1]::smallint[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[],
+  ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::uuid[],
+  ARRAY[0]::smallint[], ARRAY[NULL]::bytea[], ARRAY[seq], ARRAY[id], ARRAY[NULL]::bytea[], ARRAY[NULL]::bytea[],
+  ARRAY[NULL]::boolean[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], ARRAY[NULL]::text[], ARRAY[id],
+  ARRAY['{' || id || '}'], ARRAY['{a0000000-0000-4000-8000-000000000001}'], ARRAY['<b>hop @bob'], ARRAY[60],
+  ARRAY[true], true)
+  FROM messages WHERE conversation_id = 'c0000000-0000-4000-8000-000000000001' AND seq = 2;
