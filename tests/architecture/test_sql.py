@@ -14,6 +14,8 @@ ALSO = {
     "server/conversations/chain.py": "the part of the store of conversations that is about signed membership",
     "server/conversations/links.py": "the part of the store of conversations that is about invite links and bans",
     "server/contacts/asked.py": "the part of the store of contacts that is about contact requests",
+    "server/conversations/profiles.py": "the part of the store of conversations that is about profiles and settings",
+    "server/conversations/invites.py": "the part of the store of conversations that is about links into rooms",
     "server/keys/newest.py": "the part of the store of keys that rosters are made of",
     "server/messages/pages.py": "the reading half of the store of messages",
     "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",

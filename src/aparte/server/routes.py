@@ -9,7 +9,9 @@ from aparte.server.authentication import http as authentication
 from aparte.server.contacts import actions as contact_actions
 from aparte.server.contacts import http as contacts
 from aparte.server.conversations import http as conversations
+from aparte.server.conversations import room_http as rooms
 from aparte.server.devices import http as devices
+from aparte.server.drafts import http as drafts
 from aparte.server.jobs import schedule
 from aparte.server.jobs.model import Schedule
 from aparte.server.keys import actions as key_actions
@@ -30,6 +32,8 @@ from aparte.server.presence import http as presence
 from aparte.server.receipts import actions as receipt_actions
 from aparte.server.receipts import frames as receipt_frames
 from aparte.server.receipts import http as receipts
+from aparte.server.scheduling import actions as scheduling_actions
+from aparte.server.scheduling import http as scheduling
 from aparte.server.sessions import actions as session_actions
 from aparte.server.sessions import http as sessions
 from aparte.server.state import frames as state_frames
@@ -55,8 +59,11 @@ class Slices:
     linking: linking.Doors
     state: state.Doors
     conversations: conversations.Doors
+    rooms: rooms.Doors
     preferences: preferences.Doors
     messages: messages.Doors
+    scheduling: scheduling.Doors
+    drafts: drafts.Doors
     objects: objects.Doors
     receipts: receipts.Doors
     presence: presence.Doors
@@ -68,7 +75,17 @@ class Slices:
 
 def rest(s: Slices) -> list[Route]:
     """Every REST route below `/api/v1`."""
-    return [*_people(s), *_keys(s), *_linking(s), *_conversations(s), *_groups(s), *_messages(s), *_objects(s)]
+    return [
+        *_people(s),
+        *_keys(s),
+        *_linking(s),
+        *_rooms(s),
+        *_conversations(s),
+        *_groups(s),
+        *_messages(s),
+        *_ahead(s),
+        *_objects(s),
+    ]
 
 
 def _people(s: Slices) -> list[Route]:
@@ -155,10 +172,30 @@ def _linking(s: Slices) -> list[Route]:
     ]
 
 
+def _rooms(s: Slices) -> list[Route]:
+    door = s.rooms
+    links, link = CONVERSATION + "/invites", CONVERSATION + "/invites/{invite}"
+    inviting = "not_member mode_mismatch forbidden archived"
+    entered = "not_found not_member invite_over banned room_full forbidden mode_mismatch clock"
+    changed = "not_member forbidden name_taken mode_mismatch clock"
+    return [
+        Route("POST", "/conversations", door.create, "name_taken forbidden mode_needed", 201, limit="write"),
+        Route("GET", "/conversations", door.mine),
+        Route("GET", CONVERSATION, door.get, "not_member"),
+        Route("PATCH", CONVERSATION, door.change, changed, limit="write"),
+        Route("DELETE", CONVERSATION, door.delete, "not_member forbidden", 204, limit="write"),
+        Route("GET", "/directory", door.directory, limit="directory"),
+        Route("POST", links, door.create_invite, f"{inviting} too_many", 201, limit="write"),
+        Route("GET", links, door.invites, inviting),
+        Route("DELETE", link, door.close_invite, inviting, 204, limit="write"),
+        Route("GET", "/invites/{token}", door.invite, "not_found invite_over", limit="lookup"),
+        Route("POST", "/invites/{token}/enter", door.enter, entered, limit="write"),
+    ]
+
+
 def _conversations(s: Slices) -> list[Route]:
     door = s.conversations
     return [
-        Route("POST", "/conversations", door.create, "name_taken forbidden", 201, limit="write"),
         Route(
             "POST",
             "/conversations/direct",
@@ -167,12 +204,8 @@ def _conversations(s: Slices) -> list[Route]:
             201,
             limit="write",
         ),
-        Route("GET", "/conversations", door.mine),
-        Route("GET", CONVERSATION, door.get, "not_member"),
-        Route("PATCH", CONVERSATION, door.change, "not_member forbidden name_taken mode_mismatch", limit="write"),
         Route("GET", CONVERSATION + "/preferences", s.preferences.get, "not_member"),
         Route("PATCH", CONVERSATION + "/preferences", s.preferences.change, "not_member", limit="write"),
-        Route("GET", "/directory", door.directory, limit="directory"),
         Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden mode_mismatch", limit="write"),
         Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden mode_mismatch", 204, limit="write"),
         Route("GET", CONVERSATION + "/members", door.members, "not_member"),
@@ -224,7 +257,6 @@ def _groups(s: Slices) -> list[Route]:
         ),
         Route("GET", CONVERSATION + "/bans", door.bans, f"{group} forbidden"),
         Route("DELETE", CONVERSATION + "/bans/{account}", door.lift_ban, f"{group} forbidden", 204, limit="write"),
-        Route("GET", invite, door.invite, "not_found invite_over", limit="lookup"),
         Route("GET", invite + "/statements", door.invite_statements, "not_found invite_over", limit="lookup"),
         Route("POST", invite + "/join", door.join_by_link, joined, limit="write"),
     ]
@@ -271,6 +303,21 @@ def _messages(s: Slices) -> list[Route]:
     ]
 
 
+def _ahead(s: Slices) -> list[Route]:
+    door, draft = s.scheduling, s.drafts
+    scheduled = CONVERSATION + "/scheduled"
+    sealed = "stale_epoch missing_devices chain_too_old mode_mismatch"
+    refused = f"not_member forbidden silenced archived {sealed}"
+    return [
+        Route("POST", scheduled, door.add, f"{refused} too_many client_id_reused", 201, limit="write"),
+        Route("GET", scheduled, door.mine, "not_member"),
+        Route("PATCH", scheduled + "/{scheduled}", door.change, f"{refused} not_found over", limit="write"),
+        Route("DELETE", scheduled + "/{scheduled}", door.cancel, "not_found over", 204, limit="write"),
+        Route("PUT", CONVERSATION + "/draft", draft.put, "not_member forbidden", 204, limit="write"),
+        Route("DELETE", CONVERSATION + "/draft", draft.remove, "", 204, limit="write"),
+    ]
+
+
 def _objects(s: Slices) -> list[Route]:
     door = s.objects
     refused = "not_member forbidden mode_mismatch object_exists too_many"
@@ -297,6 +344,8 @@ def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
         Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
         Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),
+        Schedule("stale_scheduled", "* * * * *", partial(scheduling_actions.mark_stale, db)),
+        Schedule("old_scheduled", "12 4 * * *", partial(until_none, scheduling_actions.forget_over)),
         Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import asyncpg
@@ -20,8 +21,10 @@ from aparte.server.config import Config, ConfigurationRefused
 from aparte.server.contacts import http as contacts_http
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
+from aparte.server.conversations import room_http as rooms_http
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.devices import http as devices_http
+from aparte.server.drafts import http as drafts_http
 from aparte.server.edge import openapi, pages
 from aparte.server.keys import http as keys_http
 from aparte.server.kit import metrics
@@ -30,6 +33,7 @@ from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.door import Route
 from aparte.server.kit.limits import Limiter
 from aparte.server.linking import http as linking_http
+from aparte.server.messages import actions as messages
 from aparte.server.messages import frames as messages_frames
 from aparte.server.messages import http as messages_http
 from aparte.server.messages.coverage import Coverage
@@ -44,6 +48,8 @@ from aparte.server.receipts import frames as receipts_frames
 from aparte.server.receipts import http as receipts_http
 from aparte.server.receipts.coalescer import Coalescer
 from aparte.server.routes import Slices
+from aparte.server.scheduling import http as scheduling_http
+from aparte.server.scheduling.model import Delivery
 from aparte.server.sessions import http as sessions_http
 from aparte.server.sessions.tokens import Tokens
 from aparte.server.state import frames as state_frames
@@ -109,12 +115,24 @@ class Collectors(NamedTuple):
     writer: Writer
     gathering: Gathering
     marks: Coalescer
+    delivery: Delivery
+
+
+def delivery(db: Database, writer: Writer) -> Delivery:
+    """The path by which what was scheduled is said: that of messages."""
+    coverage = Coverage(db)
+    return Delivery(
+        send=partial(messages.send, writer),
+        seal=partial(messages.seal, db, writer, coverage),
+        check=messages.check_ahead,
+        check_sealed=partial(messages.check_sealed_ahead, db, coverage),
+    )
 
 
 def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors, presence: Presence) -> Slices:
     """Build the doors of every slice."""
     db = gate.db
-    writer, gathering, marks = collectors
+    writer, gathering, marks, delivery = collectors
     coverage = Coverage(db)
     return Slices(
         accounts=accounts_http.Doors(db),
@@ -126,8 +144,11 @@ def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors,
         linking=linking_http.Doors(gate),
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db, gathering),
+        rooms=rooms_http.Doors(db),
         preferences=preferences_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),
+        scheduling=scheduling_http.Doors(db, delivery),
+        drafts=drafts_http.Doors(db),
         objects=objects_http.Doors(db, Blobs(config.objects)),
         receipts=receipts_http.Doors(db),
         presence=presence_http.Doors(db, presence),

@@ -1,7 +1,8 @@
 """Conversations: what they are called, who is in them and what each member may do.
 
-Owns `conversations`, `members`, `statements`, `memberships` and `invite_links`; reads `heads`, `messages` and
-`hidden_messages` for unread counts, `accounts` for names. Invariants: a conversation that anybody is in has exactly one
+Owns `conversations`, `members`, `conversation_roles`, `statements`, `memberships`, `invite_links` and `invites`; reads
+`heads`, `messages` and `hidden_messages` for unread counts, `accounts` for names, `blocks` for who is blocked.
+Invariants: a conversation that anybody is in has exactly one
 owner, if it has roles; `member_count` counts current members; a member who comes back gets the same row with a new
 place to start from; unread = ordinals after the read mark that are not excepted; a direct conversation has the id that
 follows from its two accounts, its members never change, and its roster follows their device lists.
@@ -12,4 +13,7 @@ chain, written under the head's lock and nowhere else; beside them the server ke
 tokens). Nobody's client believes the rows.
 
 `authorise` is the one function that says who may: every door and every slice asks it.
+
+What of a conversation's settings decides over a send stands in `heads` too, and changes with them under the head's
+lock. A deleted conversation keeps its rows and has no members: nobody finds it, and `log.lock` gives it to nobody.
 """

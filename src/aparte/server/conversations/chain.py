@@ -6,10 +6,11 @@ Its rows are written under the head's lock alone, from the difference between tw
 from collections.abc import Mapping, Sequence
 
 from aparte.e2ee.members import Link, Member, Membership
-from aparte.server.conversations.model import Entered, Inside, Said
+from aparte.server.conversations.model import Bounds, Entered, Inside, Said
 from aparte.server.conversations.rules import NUMBERS, ROLES
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.wire import limits
+from aparte.wire.content import ConversationKind
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, Position
 
@@ -89,14 +90,21 @@ async def select_inside(reader: Reader, conversation: ConversationId) -> Inside 
     return Inside(first["kind"], roles, first["policy"], first["number"], first["hash"])
 
 
-async def insert_group(tx: Tx, conversation: ConversationId, creator: AccountId) -> None:
-    """Create a group that nobody is in yet; it has no name here."""
+async def select_bounds(reader: Reader, conversation: ConversationId) -> Bounds | None:
+    """What beside its statements bounds a conversation; None while there is none."""
+    row = await reader.fetchrow("SELECT kind, max_members FROM conversations WHERE conversation_id = $1", conversation)
+    return Bounds(row["kind"], row["max_members"]) if row else None
+
+
+async def insert_group(tx: Tx, conversation: ConversationId, kind: ConversationKind, creator: AccountId) -> None:
+    """Create a group, or an encrypted room or channel, that nobody is in yet; it has no name here."""
     await tx.execute(
         """
         INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, creator_id, max_members)
-        VALUES ($1, 'group', 'e2ee', false, $2, $3)
+        VALUES ($1, $2, 'e2ee', false, $3, $4)
         """,
         conversation,
+        kind,
         creator,
         limits.GROUP_MEMBERS,
     )

@@ -12,7 +12,7 @@ from aparte.e2ee import membership
 from aparte.e2ee.errors import BadStatement, InvalidKey
 from aparte.e2ee.keys import PublicKey
 from aparte.e2ee.members import LINKS_MAX, MEMBERS_MAX, Membership
-from aparte.e2ee.statement import ADMIN, OWNER, Action, Signed, Statement, link_id_of
+from aparte.e2ee.statement import ADMIN, OWNER, POLICY_MODERATORS_WRITE, Action, Signed, Statement, link_id_of
 from aparte.server.conversations.differences import LETTING_IN
 from aparte.server.conversations.model import Facts, LinkRow, Said
 from aparte.wire.errors import Refusal
@@ -91,6 +91,7 @@ def founded(facts: Facts, said: Sequence[Said], *, is_verified: bool) -> Members
         verify(facts, None, first)
     if facts.lists[first.statement.actor].version != first.statement.actor_version:
         raise Refusal("stale_membership", "the actor's device list is another one")
+    _check_policy(facts, first.statement)
     state = membership.begin(first.statement)
     return followed(facts, state, rest) if is_verified else verified(facts, state, rest)
 
@@ -126,6 +127,8 @@ def follow(facts: Facts, state: Membership, said: Statement) -> Membership:
         _check_removed(facts, state, said)
     elif said.action is Action.LINK:
         _check_link(state, said)
+    elif said.action is Action.POLICY:
+        _check_policy(facts, said)
     try:
         return membership.apply(state, said, lambda account, old, new: _is_other_line(facts, account, old, new))
     except BadStatement:
@@ -139,8 +142,15 @@ def _is_other_line(facts: Facts, account: bytes, old: bytes, new: bytes) -> bool
 def _check_room(facts: Facts, state: Membership, said: Statement) -> None:
     if said.subject in facts.banned:
         raise Refusal("banned")
-    if said.subject not in state.members and len(state.members) >= MEMBERS_MAX:
-        raise Refusal("room_full", data={"max_members": MEMBERS_MAX})
+    most = min(MEMBERS_MAX, facts.bounds.max_members)
+    if said.subject not in state.members and len(state.members) >= most:
+        raise Refusal("room_full", data={"max_members": most})
+
+
+def _check_policy(facts: Facts, said: Statement) -> None:
+    """A channel is one because moderators up write in it: its policy says so from the first statement to the last."""
+    if facts.bounds.kind == "channel" and not said.policy & POLICY_MODERATORS_WRITE:
+        raise Refusal("bad_statement", "in a channel moderators up write")
 
 
 def _check_added(facts: Facts, said: Statement) -> None:

@@ -12,44 +12,23 @@ from aparte.server.kit.door import Call, Nothing
 from aparte.wire import limits
 from aparte.wire.conversations import (
     Conversation,
-    ConversationChange,
-    ConversationPage,
-    DirectoryPage,
     MemberPage,
     MemberUpdate,
-    NewConversation,
 )
 from aparte.wire.groups import (
     Admitted,
     BanList,
     EpochMembers,
-    Invite,
     NewCard,
     NewGroup,
     NewStatements,
     SignedStatement,
     StatementPage,
 )
-from aparte.wire.ids import AccountId, ConversationId, EntryId, InviteToken
+from aparte.wire.ids import AccountId, ConversationId, InviteToken
 from aparte.wire.keys import NewDirect
 
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_LIST)]
-
-
-class ListQuery(msgspec.Struct, frozen=True):
-    """`before` is the `next` of the page before."""
-
-    before: EntryId | None = None
-    limit: Limit = 50
-
-
-class DirectoryQuery(msgspec.Struct, frozen=True):
-    """`name` finds exactly one room, `query` those whose name contains it; `after` is the `next` of the page before."""
-
-    name: Annotated[str, Meta(max_length=limits.ROOM_NAME)] | None = None
-    query: Annotated[str, Meta(max_length=limits.ROOM_NAME)] | None = None
-    after: Annotated[str, Meta(max_length=400)] = ""
-    limit: Limit = 50
 
 
 class MembersQuery(msgspec.Struct, frozen=True):
@@ -84,32 +63,9 @@ class Doors:
         self._db = db
         self._gathering = gathering
 
-    async def create(self, call: Call[NewConversation, Nothing]) -> Conversation:
-        """Create a public room."""
-        return await actions.create(self._db, call.caller, call.body)
-
     async def open_direct(self, call: Call[NewDirect, Nothing]) -> Conversation:
         """Open the direct conversation with somebody, or one's notes to oneself; opening twice is opening once."""
         return await actions.open_direct(self._db, call.caller, call.body)
-
-    async def mine(self, call: Call[Nothing, ListQuery]) -> ConversationPage:
-        """List my conversations, newest activity first."""
-        return await actions.mine(self._db, call.caller, call.query.before, call.query.limit)
-
-    async def get(self, call: Call[Nothing, Nothing]) -> Conversation:
-        """Read one of my conversations."""
-        return await actions.get(self._db, call.caller, conversation_of(call))
-
-    async def change(self, call: Call[ConversationChange, Nothing]) -> Conversation:
-        """Change name, topic or description."""
-        return await actions.change(self._db, call.caller, conversation_of(call), call.body)
-
-    async def directory(self, call: Call[Nothing, DirectoryQuery]) -> DirectoryPage:
-        """Find public rooms."""
-        query = call.query
-        return await actions.directory(
-            self._db, call.caller, name=query.name, query=query.query, after=query.after, limit=query.limit
-        )
 
     async def join(self, call: Call[Nothing, Nothing]) -> Conversation:
         """Join a public room; joining twice is joining once."""
@@ -163,10 +119,6 @@ class Doors:
     async def lift_ban(self, call: Call[Nothing, Nothing]) -> None:
         """Lift a ban; where there is none, nothing happens."""
         await actions.lift_ban(self._db, call.caller, conversation_of(call), AccountId(call.id("account")))
-
-    async def invite(self, call: Call[Nothing, Nothing]) -> Invite:
-        """Where an invite link leads."""
-        return await actions.invite(self._db, InviteToken(call.id("token")))
 
     async def invite_statements(self, call: Call[Nothing, StatementsQuery]) -> StatementPage:
         """The chain of the group that an invite link leads to."""

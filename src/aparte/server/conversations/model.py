@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Statement
 from aparte.server.keys.model import NewestList
 from aparte.server.kit.caller import Caller
-from aparte.wire.content import ConversationKind, ConversationSettings, Mode, Permission, Profile, Role
+from aparte.wire import limits
+from aparte.wire.content import ConversationKind, ConversationSettings, Mode, Permission, Permissions, Profile, Role
 from aparte.wire.groups import SignedStatement
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, InviteId, Position, RoleId, SessionId
 
 Right = Literal["read"] | Permission
 """What `authorise` decides on: to read, which whoever is in may, or something that roles and overrides decide."""
@@ -30,6 +31,17 @@ class Standing:
     member_count: int
     head: Position
     floor: Position
+    rights: frozenset[Permission] = frozenset()
+    """What they may do, as far as the conversation says; `rules.check` asks for more."""
+    silenced_until: datetime | None = None
+    """None as soon as it is past."""
+    silence_reason: str = ""
+    is_archived: bool = False
+
+    @property
+    def has_chain(self) -> bool:
+        """Who is in follows from signed statements."""
+        return self.mode == "e2ee" and self.kind not in {"direct", "self"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,37 @@ class NewRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which conversations somebody asks for; None: whichever."""
+
+    only: ConversationId | None = None
+    before: EntryId | None = None
+    kind: ConversationKind | None = None
+    is_public: bool | None = None
+    is_archived: bool | None = None
+    creator: AccountId | None = None
+    owner: AccountId | None = None
+    metadata: Mapping[str, Any] | None = None
+    """What the metadata holds."""
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRooms:
+    """Which public rooms and channels somebody looks for; None: whichever."""
+
+    name: str | None = None
+    """Exactly this one; of the store: as names are compared."""
+    part: str | None = None
+    """What the name contains; of the store: a pattern of LIKE."""
+    kind: ConversationKind | None = None
+    metadata: Mapping[str, Any] | None = None
+    nsfw: bool = False
+    after: str = ""
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class RoomRow:
     """What joining needs to know of a room."""
 
@@ -80,6 +123,49 @@ class MemberRow:
     joined: Position
     joined_at: datetime
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WantedMembers:
+    """Which members somebody asks for."""
+
+    role: Role | None = None
+    after: AccountId | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A current member and what is said of them here."""
+
+    account: AccountId
+    place: Place
+    role_id: RoleId | None
+    nickname: str | None
+    is_kept_from_posting: bool
+    """As it is written beside the member."""
+
+    @property
+    def role(self) -> Role:
+        """The base role."""
+        return self.place.role
+
+
+class Author(NamedTuple):
+    """Who something is written down of that no device asked for."""
+
+    account: AccountId
+    device: DeviceId | None = None
+    session: SessionId | None = None
+
+
+class Kept(NamedTuple):
+    """What somebody brings along who comes in: the default role, and what was said against them when they left."""
+
+    account: AccountId
+    role_id: RoleId | None
+    overrides: Permissions
+    silenced_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +212,16 @@ class Said(NamedTuple):
     statement: Statement
 
 
+class Bounds(NamedTuple):
+    """What bounds a conversation beside its statements: which kind it is, and how many may be in."""
+
+    kind: ConversationKind
+    max_members: int
+
+
+A_GROUP = Bounds("group", limits.GROUP_MEMBERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """Statements that somebody wants to be stored together, in order."""
@@ -138,6 +234,8 @@ class Submission:
     is_ban: bool = False
     card: bytes | None = None
     """What that link says of the group, sealed."""
+    kind: ConversationKind = "group"
+    """Of a conversation that they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +247,12 @@ class Facts:
     """Account keys that lead to the present one by rotations, of those whose present one is not all that counts."""
     banned: frozenset[bytes]
     willing: frozenset[bytes]
-    """Whom the submitter may add: neither has blocked the other, and they let themselves be written to."""
+    """Whom the submitter may add: neither has blocked the other, and they let themselves be added."""
     there: frozenset[bytes]
     gone: frozenset[bytes]
     """Whose account is not in use."""
     now: float
+    bounds: Bounds = A_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +300,22 @@ class LinkRow(NamedTuple):
     member_count: int
     number: int
     card: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InviteRow:
+    """A link into a room or channel that the server can read, which nobody has closed."""
+
+    conversation: ConversationId
+    id: InviteId
+    by: AccountId
+    role: Role
+    expires_at: datetime | None
+    uses: int
+    used: int
+    created_at: datetime
+    maker: Place | None
+    """The place of who made it; None if they have left since."""
+    kind: ConversationKind = "room"
+    member_count: int = 0
+    profile: Profile | None = None

@@ -1,27 +1,37 @@
 """SQL of what people are shown: their conversations, the directory, the members of a conversation."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from aparte.server.conversations import rights, settings
+from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.kit.db import Reader, Row
 from aparte.wire.accounts import Person
+from aparte.wire.content import ConversationSettings, CustomRole
 from aparte.wire.conversations import Conversation, DirectoryRow, Member, Membership
-from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, Position
 
 
-async def select_conversations(
-    reader: Reader,
-    account: AccountId,
-    *,
-    only: ConversationId | None = None,
-    before: EntryId | None = None,
-    limit: int = 1,
-) -> list[Conversation]:
+async def select_conversations(reader: Reader, account: AccountId, wanted: Wanted) -> list[Conversation]:
     """The caller's conversations, newest activity first, with unread counts; one statement for all of them."""
     rows = await reader.fetch(
         """
-        SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description,
-               c.member_count, c.max_members, c.created_at, c.updated_at,
+        SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description, c.welcome,
+               c.rules, c.picture, c.creator_id, c.is_nsfw, c.language, c.slow_mode_seconds, c.ttl_seconds,
+               c.is_archived, c.metadata, c.member_count, c.max_members, c.created_at, c.updated_at,
                h.epoch, h.last_seq, h.last_id, h.floor_seq, h.floor_id, h.message_count, h.last_message_at,
-               m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id,
-               o.account_id AS owner_id, p.account_id AS peer_id,
+               m.account_id, m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id, m.overrides,
+               CASE WHEN m.silenced_until > now() THEN m.silenced_until END AS silenced_until,
+               a.kind AS account_kind, a.role AS platform_role, c.metadata -> 'allow_bots' AS allow_bots,
+               s.policy, u.permissions AS custom, o.account_id AS owner_id, p.account_id AS peer_id,
+               EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = m.account_id
+                          AND b.blocked_id = p.account_id) AS is_blocked,
+               (SELECT jsonb_agg(jsonb_build_object('id', r.role_id, 'name', r.name, 'permissions', r.permissions,
+                                                    'colour', r.colour, 'is_default', r.is_default)
+                                 ORDER BY r.created_at, r.role_id)
+                  FROM conversation_roles r WHERE r.conversation_id = m.conversation_id) AS roles,
                greatest(0, h.last_ordinal - m.read_ordinal
                  - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
                        AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
@@ -33,19 +43,40 @@ async def select_conversations(
           FROM members m
           JOIN conversations c USING (conversation_id)
           JOIN heads h USING (conversation_id)
+          JOIN accounts a ON a.account_id = m.account_id
+          LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
+          LEFT JOIN conversation_roles u ON u.conversation_id = m.conversation_id AND u.role_id = m.role_id
           LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
           LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
                              AND p.account_id <> m.account_id
          WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
            AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
-         ORDER BY h.last_id DESC LIMIT $4
+           AND ($4::conversation_kind IS NULL OR c.kind = $4) AND ($5::boolean IS NULL OR c.is_public = $5)
+           AND ($6::boolean IS NULL OR c.is_archived = $6) AND ($7::uuid IS NULL OR c.creator_id = $7)
+           AND ($8::uuid IS NULL OR o.account_id = $8) AND ($9::jsonb IS NULL OR c.metadata @> $9)
+           AND ($10::text IS NULL OR c.name = $10)
+         ORDER BY h.last_id DESC LIMIT $11
         """,
         account,
-        only,
-        before,
-        limit,
+        wanted.only,
+        wanted.before,
+        wanted.kind,
+        wanted.is_public,
+        wanted.is_archived,
+        wanted.creator,
+        wanted.owner,
+        *metadata_of(wanted.metadata),
+        wanted.limit,
     )
     return [conversation_of(row) for row in rows]
+
+
+def metadata_of(wanted: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, Any]:
+    """What is looked for in the metadata, and the name, which is only shown there."""
+    if wanted is None:
+        return None, None
+    name = wanted.get(settings.MIRRORED)
+    return {key: value for key, value in wanted.items() if key != settings.MIRRORED}, str(name) if name else None
 
 
 def conversation_of(row: Row) -> Conversation:
@@ -68,52 +99,88 @@ def conversation_of(row: Row) -> Conversation:
         last_message_at=row["last_message_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        membership=Membership(
-            role=row["role"],
-            joined=Position(row["joined_seq"], row["joined_id"]),
-            joined_at=row["joined_at"],
-            read=Position(row["read_seq"], row["read_id"]),
-            unread=row["unread"],
-        ),
+        membership=membership_of(row),
         peer=row["peer_id"],
+        blocked_by=[row["account_id"]] if row["is_blocked"] else [],
+        creator=row["creator_id"],
+        welcome=row["welcome"],
+        rules=row["rules"],
+        picture=row["picture"],
+        settings=settings_of(row),
+        roles=msgspec.convert(row["roles"] or [], list[CustomRole]),
     )
 
 
-async def select_directory(
-    reader: Reader, account: AccountId, *, key: str | None, pattern: str | None, after: str, limit: int
-) -> list[tuple[str, DirectoryRow]]:
-    """Public rooms by name: exactly `key`, or containing `pattern` (LIKE, escaped), each with its key for paging."""
+def membership_of(row: Row) -> Membership:
+    """Render the asker's own place."""
+    return Membership(
+        role=row["role"],
+        joined=Position(row["joined_seq"], row["joined_id"]),
+        joined_at=row["joined_at"],
+        read=Position(row["read_seq"], row["read_id"]),
+        unread=row["unread"],
+        permissions=sorted(rights.effective(rights.place_of(row))),
+        silenced_until=row["silenced_until"],
+    )
+
+
+def settings_of(row: Row) -> ConversationSettings:
+    """Render how a conversation is run; its metadata shows its name."""
+    shown: dict[str, Any] = {**row["metadata"], settings.MIRRORED: row["name"]} if row["name"] else row["metadata"]
+    return ConversationSettings(
+        is_nsfw=row["is_nsfw"],
+        language=row["language"],
+        slow_mode_seconds=row["slow_mode_seconds"],
+        max_members=row["max_members"],
+        ttl=row["ttl_seconds"],
+        is_archived=row["is_archived"],
+        metadata=shown,
+    )
+
+
+async def select_directory(reader: Reader, account: AccountId, wanted: WantedRooms) -> list[tuple[str, DirectoryRow]]:
+    """Public rooms and channels by name, each with its key for paging. Archived ones only by their exact name, and so
+    those that are not for everybody's eyes, unless they are asked for."""
     rows = await reader.fetch(
         """
-        SELECT c.conversation_id, c.kind, c.name, c.name_key, c.topic, c.description, c.member_count,
+        SELECT c.conversation_id, c.kind, c.name, c.name_key, c.topic, c.description, c.member_count, c.is_nsfw,
+               c.picture, c.language,
                EXISTS (SELECT 1 FROM members m WHERE m.conversation_id = c.conversation_id AND m.account_id = $1
                           AND m.left_at IS NULL) AS is_member
           FROM conversations c
-         WHERE c.is_public AND c.deleted_at IS NULL AND ($2::text IS NULL OR c.name_key = $2)
-           AND ($3::text IS NULL OR c.name_key LIKE $3) AND c.name_key > $4
-         ORDER BY c.name_key LIMIT $5
+         WHERE c.is_public AND c.deleted_at IS NULL AND c.name_key > $2
+           AND ($3::text IS NULL OR c.name_key = $3) AND ($4::text IS NULL OR c.name_key LIKE $4)
+           AND ($5::conversation_kind IS NULL OR c.kind = $5) AND ($6::jsonb IS NULL OR c.metadata @> $6)
+           AND ($7::text IS NULL OR c.name = $7)
+           AND ($3 IS NOT NULL OR NOT c.is_archived) AND ($3 IS NOT NULL OR $8 OR NOT c.is_nsfw)
+         ORDER BY c.name_key LIMIT $9
         """,
         account,
-        key,
-        pattern,
-        after,
-        limit,
+        wanted.after,
+        wanted.name,
+        wanted.part,
+        wanted.kind,
+        *metadata_of(wanted.metadata),
+        wanted.nsfw,
+        wanted.limit,
     )
-    return [
-        (
-            row["name_key"],
-            DirectoryRow(
-                row["conversation_id"],
-                row["kind"],
-                row["name"],
-                row["topic"],
-                row["description"],
-                row["member_count"],
-                row["is_member"],
-            ),
-        )
-        for row in rows
-    ]
+    return [(row["name_key"], directory_row_of(row)) for row in rows]
+
+
+def directory_row_of(row: Row) -> DirectoryRow:
+    """Render a public room for whoever looks."""
+    return DirectoryRow(
+        row["conversation_id"],
+        row["kind"],
+        row["name"],
+        row["topic"],
+        row["description"],
+        row["member_count"],
+        row["is_member"],
+        is_nsfw=row["is_nsfw"],
+        picture=row["picture"],
+        language=row["language"],
+    )
 
 
 async def select_members(

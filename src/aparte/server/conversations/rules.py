@@ -7,51 +7,41 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-import msgspec
-
 from aparte.e2ee import roster as rosters
 from aparte.e2ee.device_list import DeviceList
 from aparte.e2ee.statement import ADMIN, MEMBER, MODERATOR, OWNER
-from aparte.server.conversations.model import MemberRow, Right, RoomRow, Standing
-from aparte.server.kit.names import check_name, check_text
+from aparte.server.conversations.model import MemberRow, Right, RoomRow, Seat, Standing
+from aparte.server.conversations.rights import IN_ARCHIVE, RANK, WHILE_SILENCED
+from aparte.server.kit.names import check_name
 from aparte.server.log.model import Difference
 from aparte.wire import limits
 from aparte.wire.accounts import PlatformRole
-from aparte.wire.content import Profile, Role
-from aparte.wire.conversations import ConversationChange
+from aparte.wire.content import Role
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
-
-RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 
 ROLES: dict[int, Role] = {MEMBER: "member", MODERATOR: "moderator", ADMIN: "admin", OWNER: "owner"}
 """Roles by the numbers that signed statements give them."""
 NUMBERS: dict[Role, int] = {role: number for number, role in ROLES.items()}
 
-NEEDS: dict[Right, Role] = {
-    "read": "member",
-    "post": "member",
-    "react": "member",
-    "invite": "moderator",
-    "pin": "moderator",
-    "manage_messages": "moderator",
-    "manage_members": "moderator",
-    "edit_profile": "admin",
-    "manage_roles": "admin",
-}
-
-
-def may(right: Right, standing: Standing, platform: PlatformRole) -> bool:
-    """Decide by base role; guests of the platform read and do nothing else."""
-    if platform == "guest" and right != "read":
-        return False
-    return RANK[standing.role] >= RANK[NEEDS[right]]
-
 
 def check(right: Right, standing: Standing, platform: PlatformRole) -> None:
-    """Refuse with `forbidden` what the caller may not do."""
-    if not may(right, standing, platform):
+    """Refuse what the caller may not do: with `forbidden`, `silenced` (until when and why) or `archived`."""
+    if right == "read":
+        return
+    if platform == "guest" or right not in standing.rights:
         raise Refusal("forbidden")
+    if standing.silenced_until is not None and right not in WHILE_SILENCED:
+        told = {"until": standing.silenced_until.isoformat(), "reason": standing.silence_reason}
+        raise Refusal("silenced", data=told)
+    if right not in IN_ARCHIVE:
+        check_open(standing)
+
+
+def check_open(standing: Standing) -> None:
+    """Refuse with `archived` what changes a conversation that is only read."""
+    if standing.is_archived:
+        raise Refusal("archived")
 
 
 def check_platform(platform: PlatformRole) -> None:
@@ -116,7 +106,7 @@ def role_of_newcomer(room: RoomRow) -> Role:
     return "member" if room.member_count else "owner"
 
 
-def check_role_change(actor: Standing, target: MemberRow, role: Role) -> None:
+def check_role_change(actor: Standing, target: MemberRow | Seat, role: Role) -> None:
     """Nobody touches a role at or above their own, nor gives one above it; only the owner hands the room over."""
     if role == "owner" or target.role == "owner":
         if actor.role != "owner":
@@ -128,18 +118,23 @@ def check_role_change(actor: Standing, target: MemberRow, role: Role) -> None:
         raise Refusal("forbidden", "that role is not below yours")
 
 
-def check_removal(actor: Standing, target: MemberRow) -> None:
-    """A member is removed by somebody of higher role; leaving is another action."""
+def check_removal(actor: Standing, target: MemberRow | Seat) -> None:
+    """A member is removed by somebody of higher rank; leaving is another action."""
     if target.account == actor.account:
         raise Refusal("invalid", "leave instead")
-    if RANK[target.role] >= RANK[actor.role]:
+    check_managed(actor, target)
+
+
+def check_managed(actor: Standing, target: MemberRow | Seat) -> None:
+    """Whoever manages members does so with those below them, and without a higher role as a moderator would (R-155)."""
+    if RANK[target.role] >= max(RANK[actor.role], RANK["moderator"]):
         raise Refusal("forbidden", "that role is not below yours")
 
 
-def successor(members: Sequence[MemberRow], leaving: Standing) -> MemberRow | None:
-    """Who owns a room when its owner leaves: the highest role, then the longest membership (C-44)."""
-    others = [m for m in members if m.is_current and m.account != leaving.account]
-    return min(others, key=lambda m: (-RANK[m.role], m.joined_at, m.account), default=None)
+def successor(others: Sequence[MemberRow]) -> MemberRow | None:
+    """Who of the others owns a room when its owner leaves: the highest role, then the longest membership (C-44)."""
+    here = [member for member in others if member.is_current]
+    return min(here, key=lambda m: (-RANK[m.role], m.joined_at, m.account), default=None)
 
 
 def clean_name(name: str) -> str:
@@ -150,27 +145,9 @@ def clean_name(name: str) -> str:
     return clean
 
 
-def clean_profile(name: str, topic: str, description: str) -> Profile:
-    """Give what a room says of itself as it is stored. Raises Refusal `invalid`."""
-    return Profile(
-        clean_name(name),
-        check_text(topic, limits.TOPIC, "the topic"),
-        check_text(description, limits.DESCRIPTION, "the description"),
-    )
-
-
 def name_key(name: str) -> str:
     """Give the form by which names are the same: compatibility-normalised, without case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
-
-
-def merged(old: Profile, wanted: ConversationChange) -> Profile:
-    """Lay a change over a profile; fields left out stay."""
-    return clean_profile(
-        old.name if wanted.name is msgspec.UNSET else wanted.name,
-        old.topic if wanted.topic is msgspec.UNSET else wanted.topic,
-        old.description if wanted.description is msgspec.UNSET else wanted.description,
-    )
 
 
 def like(text: str) -> str:

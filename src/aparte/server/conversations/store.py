@@ -2,35 +2,11 @@
 
 from collections.abc import Sequence
 
-import asyncpg
-
 from aparte.server.conversations.model import MemberRow, RoomRow, Standing
+from aparte.server.conversations.rights import effective, place_of
 from aparte.server.kit.db import Reader, Row, Tx
-from aparte.wire.content import ConversationKind, Profile, Role
-from aparte.wire.errors import Refusal
+from aparte.wire.content import ConversationKind, Role
 from aparte.wire.ids import AccountId, ConversationId, Position
-
-
-async def insert_room(
-    tx: Tx, conversation: ConversationId, profile: Profile, name_key: str, creator: AccountId
-) -> None:
-    """Create a public room. Refuses with `name_taken`."""
-    try:
-        await tx.execute(
-            """
-            INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, name, name_key, topic,
-                                       description, creator_id)
-            VALUES ($1, 'room', 'server', true, $2, $3, $4, $5, $6)
-            """,
-            conversation,
-            profile.name,
-            name_key,
-            profile.topic,
-            profile.description,
-            creator,
-        )
-    except asyncpg.UniqueViolationError as error:
-        raise name_taken(error) from None
 
 
 async def insert_private(
@@ -76,35 +52,21 @@ async def select_member_ids(
     return {row["conversation_id"]: row["accounts"] for row in rows}
 
 
-async def update_profile(tx: Tx, conversation: ConversationId, profile: Profile, name_key: str) -> None:
-    """Change what a room says of itself. Refuses with `name_taken`."""
-    try:
-        await tx.execute(
-            """
-            UPDATE conversations SET name = $2, name_key = $3, topic = $4, description = $5 WHERE conversation_id = $1
-            """,
-            conversation,
-            profile.name,
-            name_key,
-            profile.topic,
-            profile.description,
-        )
-    except asyncpg.UniqueViolationError as error:
-        raise name_taken(error) from None
-
-
-def name_taken(error: asyncpg.UniqueViolationError) -> Exception:
-    """Turn the named constraint into its refusal; anything else stays a bug."""
-    return Refusal("name_taken") if error.constraint_name == "conversations_name_key" else error
-
-
 async def select_standing(reader: Reader, conversation: ConversationId, account: AccountId) -> Standing | None:
     """Load a conversation through the membership of the asker; None for absent and not theirs alike."""
     row = await reader.fetchrow(
         """
-        SELECT c.kind, c.encryption_mode, c.is_public, c.member_count, m.role,
-               h.last_seq, h.last_id, h.floor_seq, h.floor_id
-          FROM members m JOIN conversations c USING (conversation_id) JOIN heads h USING (conversation_id)
+        SELECT c.kind, c.encryption_mode, c.is_public, c.is_archived, c.member_count, m.role,
+               m.overrides, r.permissions AS custom, s.policy,
+               c.metadata -> 'allow_bots' AS allow_bots, a.kind AS account_kind, a.role AS platform_role,
+               CASE WHEN m.silenced_until > clock_timestamp() THEN m.silenced_until END AS silenced_until,
+               m.silence_reason, h.last_seq, h.last_id, h.floor_seq, h.floor_id
+          FROM members m
+          JOIN conversations c USING (conversation_id)
+          JOIN heads h USING (conversation_id)
+          JOIN accounts a USING (account_id)
+          LEFT JOIN conversation_roles r ON r.conversation_id = m.conversation_id AND r.role_id = m.role_id
+          LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
          WHERE m.conversation_id = $1 AND m.account_id = $2 AND m.left_at IS NULL AND c.deleted_at IS NULL
         """,
         conversation,
@@ -122,6 +84,10 @@ async def select_standing(reader: Reader, conversation: ConversationId, account:
         row["member_count"],
         Position(row["last_seq"], row["last_id"]),
         Position(row["floor_seq"], row["floor_id"]),
+        effective(place_of(row)),
+        row["silenced_until"],
+        row["silence_reason"] or "",
+        row["is_archived"],
     )
 
 
@@ -179,7 +145,12 @@ def member_row(row: Row) -> MemberRow:
 
 
 async def upsert_member(
-    tx: Tx, conversation: ConversationId, account: AccountId, role: Role, at: Position, ordinal: int
+    tx: Tx,
+    conversation: ConversationId,
+    account: AccountId,
+    role: Role,
+    at: Position,
+    ordinal: int,
 ) -> None:
     """Let somebody in at a position, with everything before it read; one who comes back keeps the row."""
     await tx.execute(
@@ -189,7 +160,8 @@ async def upsert_member(
         ON CONFLICT (conversation_id, account_id) DO UPDATE
            SET role = excluded.role, joined_seq = excluded.joined_seq, joined_id = excluded.joined_id,
                joined_at = clock_timestamp(), left_seq = NULL, left_id = NULL, left_at = NULL,
-               read_seq = excluded.read_seq, read_id = excluded.read_id, read_ordinal = excluded.read_ordinal
+               read_seq = excluded.read_seq, read_id = excluded.read_id, read_ordinal = excluded.read_ordinal,
+               invited_by = NULL
         """,
         conversation,
         account,
@@ -204,7 +176,8 @@ async def update_left(tx: Tx, conversation: ConversationId, account: AccountId, 
     """End a membership at a position; the row stays."""
     await tx.execute(
         """
-        UPDATE members SET left_seq = $3, left_id = $4, left_at = clock_timestamp(), role = 'member'
+        UPDATE members SET left_seq = $3, left_id = $4, left_at = clock_timestamp(), role = 'member', role_id = NULL,
+                           nickname = NULL
          WHERE conversation_id = $1 AND account_id = $2
         """,
         conversation,
@@ -234,9 +207,17 @@ async def select_conversation_ids(reader: Reader, account: AccountId) -> list[Co
     return [row["conversation_id"] for row in rows]
 
 
-async def select_is_empty(reader: Reader) -> bool:
-    """Is there no conversation at all?"""
-    return bool(await reader.fetchval("SELECT NOT EXISTS (SELECT 1 FROM conversations)"))
+async def select_owned(reader: Reader, account: AccountId) -> list[ConversationId]:
+    """Every conversation that an account owns and the server can read."""
+    rows = await reader.fetch(
+        """
+        SELECT m.conversation_id FROM members m JOIN conversations c USING (conversation_id)
+         WHERE m.account_id = $1 AND m.left_at IS NULL AND m.role = 'owner' AND c.encryption_mode = 'server'
+           AND c.deleted_at IS NULL ORDER BY m.conversation_id
+        """,
+        account,
+    )
+    return [row["conversation_id"] for row in rows]
 
 
 async def update_read_mark(

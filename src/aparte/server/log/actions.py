@@ -17,6 +17,7 @@ from aparte.server.log.model import (
     NewEpoch,
     NewStatements,
     Since,
+    Terms,
 )
 from aparte.wire import kinds
 from aparte.wire.errors import Refusal
@@ -100,6 +101,11 @@ async def lock(tx: Tx, conversation: ConversationId) -> Head:
     if head is None:
         raise Refusal("not_member")
     return head
+
+
+async def set_terms(tx: Tx, conversation: ConversationId, terms: Terms) -> None:
+    """Let what decides over a send be as a conversation's settings say. The caller has locked the head."""
+    await store.update_terms(tx, conversation, terms)
 
 
 async def append(tx: Tx, new: NewEntry, shown: object = None) -> Position:

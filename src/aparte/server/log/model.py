@@ -11,6 +11,9 @@ import msgspec
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, Position
 
+OPEN, ARCHIVED, DELETED = 0, 1, 2
+"""Whether a conversation is written to, is only read, or is no more (`Terms.closed`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -26,6 +29,16 @@ class Head:
     last_message_at: datetime | None
     roster: bytes | None
     """Who can read it, of an end-to-end encrypted conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What decides over a send to a conversation, as its settings say: copies, kept where a send looks anyway."""
+
+    slow_seconds: int = 0
+    ttl_seconds: int | None = None
+    closed: int = OPEN
+    is_screened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from aparte.server.log.model import (
     NewEpoch,
     NewStatements,
     Since,
+    Terms,
 )
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position
@@ -195,16 +196,33 @@ def clock_or(error: asyncpg.PostgresError) -> Exception:
 
 
 async def lock_head(tx: Tx, conversation: ConversationId) -> Head | None:
-    """Lock a conversation for writing; what follows in this transaction sees all that was committed before."""
+    """Lock a conversation for writing; what follows in this transaction sees all that was committed before.
+
+    None if it was deleted, also while the lock was waited for.
+    """
     row = await tx.fetchrow(
         """
         SELECT conversation_id, epoch, last_seq, last_id, last_ordinal, message_count, floor_seq, floor_id,
                last_message_at, roster
-          FROM heads WHERE conversation_id = $1 FOR NO KEY UPDATE
+          FROM heads WHERE conversation_id = $1 AND closed < 2 FOR NO KEY UPDATE
         """,
         conversation,
     )
     return head_of(row) if row else None
+
+
+async def update_terms(tx: Tx, conversation: ConversationId, terms: Terms) -> None:
+    """Keep what decides over a send beside what it locks."""
+    await tx.execute(
+        """
+        UPDATE heads SET slow_seconds = $2, ttl_seconds = $3, closed = $4, is_screened = $5 WHERE conversation_id = $1
+        """,
+        conversation,
+        terms.slow_seconds,
+        terms.ttl_seconds,
+        terms.closed,
+        terms.is_screened,
+    )
 
 
 async def insert_entry(tx: Tx, entry: NewEntry) -> Position:

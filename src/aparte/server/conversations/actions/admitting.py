@@ -14,7 +14,7 @@ from aparte.e2ee.statement import Action
 from aparte.server.accounts import actions as accounts
 from aparte.server.contacts import actions as contacts
 from aparte.server.conversations import chain, differences, fold, links, rules
-from aparte.server.conversations.model import Facts, Prepared, Standings, Submission
+from aparte.server.conversations.model import Bounds, Facts, Prepared, Standings, Submission
 from aparte.server.keys import actions as keys
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader, Tx
@@ -22,6 +22,7 @@ from aparte.server.kit.doorbell import Joined, Left
 from aparte.server.log import actions as log
 from aparte.server.log.model import Head, NewStatements
 from aparte.server.state import actions as state
+from aparte.wire import limits
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Admitted
 from aparte.wire.ids import AccountId, ConversationId, Position
@@ -67,6 +68,7 @@ async def facts_of(reader: Reader, new: Submission, before: Membership | None) -
         frozenset(row.account.bytes for row in await accounts.people(reader, add)),
         frozenset({owner}) if owner is not None and is_gone else frozenset(),
         now().timestamp(),
+        await chain.select_bounds(reader, new.conversation) or Bounds(new.kind, limits.GROUP_MEMBERS),
     )
 
 

@@ -4,6 +4,8 @@ import asyncio
 
 from aparte.e2ee.statement import Action
 from aparte.server.accounts import actions as accounts
+from aparte.server.audit import actions as audit
+from aparte.server.audit.model import Event
 from aparte.server.conversations import chain, differences, fold, rules, store
 from aparte.server.conversations.actions import admitting
 from aparte.server.conversations.actions.access import authorise, seen
@@ -20,18 +22,21 @@ from aparte.wire.ids import ConversationId
 
 
 async def create_group(db: Database, caller: Caller, new: NewGroup) -> Conversation:
-    """Begin a group with the caller as its owner and everybody whom they add; beginning it again finds it.
+    """Begin a group, or an encrypted room or channel, with the caller as its owner and everybody whom they add;
+    beginning it again finds it.
 
-    Refuses with `bad_statement`, `bad_conversation_id`, `stale_membership`, `keys_needed`, and of whoever is added with
+    Refuses with `invalid` what was begun as another kind, with `bad_statement`, `bad_conversation_id`, `stale_membership`, `keys_needed`, and of whoever is added with
     `not_found`, `peer_without_keys`, `blocked`, `room_full`.
     """
     rules.check_platform(caller.role)
     said = fold.read(new.statements)
     fold.check_actor(said, caller.account)
     fold.check_first(said, new.id)
-    submission = Submission(new.id, caller, said)
+    submission = Submission(new.id, caller, said, kind=new.kind)
     async with db.read() as reader:
         facts = await admitting.facts_of(reader, submission, None)
+    if facts.bounds.kind != new.kind:
+        raise Refusal("invalid", "this was begun as another kind")
     # Some hundred signatures at once: beside the event loop, and before anything is locked.
     after = await asyncio.to_thread(fold.founded, facts, said, is_verified=False)
     async with db.transaction() as tx:
@@ -39,9 +44,11 @@ async def create_group(db: Database, caller: Caller, new: NewGroup) -> Conversat
         end = await chain.select_end(tx, new.id)
         if end is None:
             after = fold.founded(await admitting.facts_of(tx, submission, None), said, is_verified=True)
-            await chain.insert_group(tx, new.id, caller.account)
+            await chain.insert_group(tx, new.id, new.kind, caller.account)
             await log.begin(tx, new.id)
             await admitting.write(tx, await log.lock(tx, new.id), None, after, [submission])
+            event = Event("conversation_created", caller.account, caller.session, new.id)
+            await audit.record(tx, event)
         elif await admitting.repeat_of(tx, submission) is None:
             raise Refusal("stale_membership", data={"number": end[0], "hash": end[1].hex(), "pending": []})
         return await seen(tx, caller.account, new.id)

@@ -6,11 +6,12 @@ A link that is over for whatever reason is answered as one that was never made.
 from datetime import UTC, datetime
 
 from aparte.e2ee.statement import Action
-from aparte.server.conversations import fold, links, rules
+from aparte.server.conversations import fold, invitations, links, rules
 from aparte.server.conversations.actions import admitting
 from aparte.server.conversations.actions.access import authorise
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.conversations.actions.groups import page_of
+from aparte.server.conversations.actions.room_invites import open_of
 from aparte.server.conversations.model import LinkRow, Submission
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
@@ -25,8 +26,11 @@ LATEST = 253_402_300_800
 
 
 async def invite(db: Database, token: InviteToken) -> Invite:
-    """Tell where a link leads. Refuses with `invite_over`."""
+    """Tell where a link leads, into whichever kind of conversation. Refuses with `invite_over`."""
     async with db.read() as reader:
+        found = await open_of(reader, token)
+        if found is not None:
+            return invitations.shown_to_invited(found)
         link = await _open(reader, token)
     return Invite(
         link.conversation,

@@ -1,56 +1,66 @@
-"""Rooms themselves: create, find, list, change."""
+"""Rooms and channels that the server can read: create, find, list."""
 
-from aparte.server.conversations import pages, rules, store
-from aparte.server.conversations.actions.access import administer, seen
+from dataclasses import replace
+
+from aparte.server.audit import actions as audit
+from aparte.server.audit.model import Event
+from aparte.server.conversations import pages, profiles, rules, settings
+from aparte.server.conversations.actions.access import seen
 from aparte.server.conversations.actions.membership import enter
+from aparte.server.conversations.model import NewRoom, Wanted, WantedRooms
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Tx
 from aparte.server.log import actions as log
 from aparte.server.log.model import NewEntry
 from aparte.wire import kinds
-from aparte.wire.content import Profile
-from aparte.wire.conversations import (
-    Conversation,
-    ConversationChange,
-    ConversationPage,
-    DirectoryPage,
-    NewConversation,
-)
-from aparte.wire.ids import AccountId, ConversationId, EntryId, new_id
+from aparte.wire.content import ConversationSettings, Profile
+from aparte.wire.conversations import Conversation, ConversationPage, DirectoryPage, NewConversation
+from aparte.wire.ids import AccountId, ConversationId, new_id
 
 LOUNGE = "lounge"
 
 
 async def create(db: Database, caller: Caller, new: NewConversation) -> Conversation:
-    """Create a public room with the caller as its owner. Refuses with `name_taken`, `invalid`."""
+    """Create a room or channel with the caller as its owner. Refuses with `name_taken`, `mode_needed`, `invalid`."""
     rules.check_platform(caller.role)
+    profile = Profile(new.name, new.topic, new.description, new.welcome, new.rules, new.picture)
+    room = NewRoom(
+        ConversationId(new_id()),
+        new.kind,
+        settings.is_public(new),
+        caller.account,
+        settings.clean_profile(profile),
+        settings.clean_settings(new.settings),
+    )
     async with db.transaction() as tx:
-        conversation = await create_room(tx, caller.account, new)
-        return await seen(tx, caller.account, conversation)
+        await create_room(tx, room)
+        return await seen(tx, caller.account, room.id)
 
 
-async def create_room(tx: Tx, owner: AccountId, new: NewConversation) -> ConversationId:
-    """Create a room inside a transaction: its row, its log, its first entry, its owner."""
-    conversation = ConversationId(new_id())
-    profile = rules.clean_profile(new.name, new.topic, new.description)
-    await store.insert_room(tx, conversation, profile, rules.name_key(profile.name), owner)
-    await log.begin(tx, conversation)
-    at = await log.append(tx, NewEntry(conversation, kinds.CREATED, owner, profile))
-    await enter(tx, conversation, owner, "owner", at, ordinal=0)
-    return conversation
+async def create_room(tx: Tx, room: NewRoom) -> None:
+    """Create a room inside a transaction: its row, its log, its first entries, its owner."""
+    await profiles.insert_room(tx, room, rules.name_key(room.profile.name))
+    await log.begin(tx, room.id)
+    await log.set_terms(tx, room.id, settings.terms_of("server", room.settings))
+    at = await log.append(tx, NewEntry(room.id, kinds.CREATED, room.creator, room.profile))
+    await enter(tx, room.id, room.creator, "owner", at, ordinal=0)
+    if room.settings != ConversationSettings():
+        await log.append(tx, NewEntry(room.id, kinds.SETTINGS, room.creator, room.settings))
+    await audit.record(tx, Event("conversation_created", room.creator, conversation=room.id))
 
 
 async def ensure_lounge(tx: Tx, owner: AccountId) -> None:
     """Give a new server its first room, so that the first two people meet somewhere."""
-    if await store.select_is_empty(tx):
-        await create_room(tx, owner, NewConversation(kind="room", name=LOUNGE))
+    if await profiles.select_is_empty(tx):
+        room = NewRoom(ConversationId(new_id()), "room", True, owner, Profile(LOUNGE), ConversationSettings())
+        await create_room(tx, room)
 
 
-async def mine(db: Database, caller: Caller, before: EntryId | None, limit: int) -> ConversationPage:
+async def mine(db: Database, caller: Caller, wanted: Wanted) -> ConversationPage:
     """List the caller's conversations, newest activity first."""
     async with db.read() as reader:
-        found = await pages.select_conversations(reader, caller.account, before=before, limit=limit)
-    return ConversationPage(found, found[-1].head.id if len(found) == limit else None)
+        found = await pages.select_conversations(reader, caller.account, wanted)
+    return ConversationPage(found, found[-1].head.id if len(found) == wanted.limit else None)
 
 
 async def get(db: Database, caller: Caller, conversation: ConversationId) -> Conversation:
@@ -59,31 +69,15 @@ async def get(db: Database, caller: Caller, conversation: ConversationId) -> Con
         return await seen(reader, caller.account, conversation)
 
 
-async def change(
-    db: Database, caller: Caller, conversation: ConversationId, wanted: ConversationChange
-) -> Conversation:
-    """Change name, topic or description; members see it as a profile entry. Nothing changed, nothing written."""
-    async with db.transaction() as tx:
-        await log.lock(tx, conversation)
-        await administer(tx, caller, conversation, "edit_profile")
-        now = await seen(tx, caller.account, conversation)
-        old = Profile(now.name, now.topic, now.description)
-        new = rules.merged(old, wanted)
-        if new == old:
-            return now
-        await store.update_profile(tx, conversation, new, rules.name_key(new.name))
-        await log.append(tx, NewEntry(conversation, kinds.PROFILE, caller.account, new, caller.device))
-        return await seen(tx, caller.account, conversation)
-
-
-async def directory(
-    db: Database, caller: Caller, *, name: str | None, query: str | None, after: str, limit: int
-) -> DirectoryPage:
-    """Find public rooms by exact name or by a part of it, in order of names."""
-    key = rules.name_key(name) if name else None
-    pattern = rules.like(rules.name_key(query)) if query else None
+async def directory(db: Database, caller: Caller, wanted: WantedRooms) -> DirectoryPage:
+    """Find public rooms and channels, in order of names."""
+    found = replace(
+        wanted,
+        name=rules.name_key(wanted.name) if wanted.name else None,
+        part=rules.like(rules.name_key(wanted.part)) if wanted.part else None,
+        limit=wanted.limit + 1,
+    )
     async with db.read() as reader:
-        rows = await pages.select_directory(
-            reader, caller.account, key=key, pattern=pattern, after=after, limit=limit + 1
-        )
-    return DirectoryPage([row for _, row in rows[:limit]], rows[limit - 1][0] if len(rows) > limit else None)
+        rows = await pages.select_directory(reader, caller.account, found)
+    has_more = len(rows) > wanted.limit
+    return DirectoryPage([row for _, row in rows[: wanted.limit]], rows[wanted.limit - 1][0] if has_more else None)
