@@ -25,8 +25,8 @@ async def create_group(db: Database, caller: Caller, new: NewGroup) -> Conversat
     """Begin a group, or an encrypted room or channel, with the caller as its owner and everybody whom they add;
     beginning it again finds it.
 
-    Refuses with `invalid` what was begun as another kind, with `bad_statement`, `bad_conversation_id`, `stale_membership`, `keys_needed`, and of whoever is added with
-    `not_found`, `peer_without_keys`, `blocked`, `room_full`.
+    Refuses with `bad_statement`, `bad_conversation_id`, `stale_membership`, `keys_needed`, of whoever is added with
+    `not_found`, `peer_without_keys`, `blocked`, `room_full`, and with `invalid` what was begun as another kind.
     """
     rules.check_platform(caller.role)
     said = fold.read(new.statements)
