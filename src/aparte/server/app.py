@@ -37,6 +37,7 @@ from aparte.server.realtime.hub import Hub
 from aparte.server.realtime.look import SECONDS as LOOK_SECONDS
 from aparte.server.realtime.look import Look, Questions
 from aparte.server.receipts.coalescer import Coalescer
+from aparte.server.scheduling import actions as scheduling
 from aparte.server.sessions import actions as sessions
 from aparte.server.state import actions as state
 from aparte.wire.ids import AccountId
@@ -70,7 +71,8 @@ class Server:
         self.health = Health(self.db, lambda: self.valkey.available)
         self.gate = Gate(self.db, startup.passwords(config), startup.keys(config))
         self.presence = Presence(self.db, self.valkey, self.bus, self.hub)
-        collectors = startup.Collectors(self.writer, self.gathering, self.marks)
+        self.delivery = startup.delivery(self.db, self.writer)
+        collectors = startup.Collectors(self.writer, self.gathering, self.marks, self.delivery)
         self.slices = startup.slices(config, self.gate, self.limiter, collectors, self.presence)
         self.look = Look(self.hub, self._questions())
         self.tasks = TaskGroup()
@@ -142,6 +144,8 @@ class Server:
         self.tasks.start(self.limiter.run(), "limits")
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
+        send_due = partial(scheduling.send_due, self.db, self.delivery)
+        self.tasks.start(every(1.0, send_due, "scheduled"), "scheduled")
         calendar = routes.calendar(self.db, self.blobs, self.config.database_admin_url)
         # What is there now stays: the collector need not walk it again and again (74 ms a time under load).
         gc.collect()

@@ -5,6 +5,7 @@ both hold the conversation's head.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from aparte.server.kit.db import Reader, Tx
 from aparte.server.messages.model import LATE_MINUTES, PENDING_MINUTES, Acknowledged, ChainState
@@ -20,7 +21,8 @@ async def select_chain(reader: Reader, conversation: ConversationId, sender: Dev
                  WHERE g.conversation_id = $1 AND g.device_id = $2 AND g.chain_id = $3) AS complete,
                ARRAY(SELECT z.device_id FROM distributions z
                       WHERE z.conversation_id = $1 AND z.sender_device_id = $2 AND z.chain_id = $3 AND z.seq IS NULL
-                        AND z.id > id_at(clock_timestamp() - make_interval(mins => $4))) AS pending
+                        AND (z.id > id_at(clock_timestamp() - make_interval(mins => $4))
+                             OR z.kept_until > clock_timestamp())) AS pending
         """,
         conversation,
         sender,
@@ -70,6 +72,20 @@ async def upsert_distributions(
         [envelope.device for envelope in envelopes],
         [envelope.type for envelope in envelopes],
         [envelope.body for envelope in envelopes],
+    )
+
+
+async def update_kept(tx: Tx, conversation: ConversationId, sender: DeviceId, chain: int, until: datetime) -> None:
+    """Keep what is pending of a chain until a moment: a scheduled message names it."""
+    await tx.execute(
+        """
+        UPDATE distributions SET kept_until = greatest(kept_until, $4)
+         WHERE conversation_id = $1 AND sender_device_id = $2 AND chain_id = $3 AND seq IS NULL
+        """,
+        conversation,
+        sender,
+        chain,
+        until,
     )
 
 
@@ -127,7 +143,8 @@ async def delete_pending(tx: Tx, limit: int) -> int:
         """
         DELETE FROM distributions WHERE ctid = ANY (ARRAY(
           SELECT ctid FROM distributions
-           WHERE seq IS NULL AND id < id_at(clock_timestamp() - make_interval(mins => $1)) LIMIT $2)) AND seq IS NULL
+           WHERE seq IS NULL AND id < id_at(clock_timestamp() - make_interval(mins => $1))
+             AND (kept_until > clock_timestamp()) IS NOT TRUE LIMIT $2)) AND seq IS NULL
         """,
         LATE_MINUTES,
         limit,

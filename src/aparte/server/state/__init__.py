@@ -2,5 +2,6 @@
 
 Owns `account_state` and `account_revs`. Invariants: `rev` grows by one per change under the lock of the account's row
 in `account_revs`; the latest value wins; nothing of it is a log entry. Keys: `profile`, `device:<id>`, `contact:<id>`,
-`block:<id>`, `membership:<conversation>`, `read:<conversation>`, `hidden:<conversation>:<message>`.
+`block:<id>`, `membership:<conversation>`, `read:<conversation>`, `hidden:<conversation>:<message>`,
+`draft:<conversation>`, `scheduled:<id>`.
 """

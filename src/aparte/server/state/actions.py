@@ -28,6 +28,11 @@ async def put_all(tx: Tx, key: str, values: Mapping[AccountId, Any]) -> None:
         tx.ring(ToAccount(account, States(rev=rev)))
 
 
+async def get(reader: Reader, account: AccountId, key: str) -> Any:
+    """Read a key's value; None where there is none, or none any more."""
+    return await store.select_value(reader, account, key)
+
+
 async def page(db: Database, caller: Caller, after: int) -> StatePage:
     """Read what changed after a revision."""
     async with db.read() as reader:

@@ -67,6 +67,11 @@ async def select_rev(reader: Reader, account: AccountId) -> int:
     return await reader.fetchval("SELECT rev FROM account_revs WHERE account_id = $1", account) or 0
 
 
+async def select_value(reader: Reader, account: AccountId, key: str) -> Any:
+    """The newest value of a key."""
+    return await reader.fetchval("SELECT value FROM account_state WHERE account_id = $1 AND key = $2", account, key)
+
+
 async def select_after(reader: Reader, account: AccountId, after: int, limit: int) -> list[StateItem]:
     """What changed after a revision, oldest change first."""
     rows = await reader.fetch(
