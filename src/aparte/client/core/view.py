@@ -6,15 +6,26 @@ erasing takes no position, so a copy learns of it only by fetching.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from aparte.client.core.bodies import body_of
 from aparte.wire import kinds
-from aparte.wire.content import MessageContent, Profile, Role
+from aparte.wire.content import (
+    ConversationSettings,
+    CustomRole,
+    MemberNickname,
+    MemberRights,
+    MemberSilence,
+    MessageContent,
+    Permissions,
+    Profile,
+    Role,
+)
 from aparte.wire.conversations import Conversation, Member
-from aparte.wire.ids import START, AccountId, ConversationId, EntryId, Position
+from aparte.wire.ids import START, AccountId, ConversationId, EntryId, Position, RoleId
 from aparte.wire.messages import Entry, Message
 
 
@@ -24,10 +35,15 @@ class Gap(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A member's place: the role, and where they came in."""
+    """A member's place: the role, where they came in, and what is said of them alone."""
 
     role: Role
     joined: Position
+    role_id: RoleId | None = None
+    permissions: Permissions = field(default_factory=dict)
+    nickname: str | None = None
+    silenced_until: datetime | None = None
+    """Whether they are silenced still is for who looks to tell: a silence ends without an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,12 @@ class View:
     name: str = ""
     topic: str = ""
     description: str = ""
+    welcome: str = ""
+    rules: str = ""
+    picture: str | None = None
+    settings: ConversationSettings = field(default_factory=ConversationSettings)
+    """Without the name that a fresh fetch shows in their metadata."""
+    roles: Mapping[RoleId, CustomRole] = field(default_factory=dict)
     members: Mapping[AccountId, Seat] = field(default_factory=dict)
     messages: Mapping[EntryId, Message] = field(default_factory=dict)
     unknown: tuple[Entry, ...] = ()
@@ -63,9 +85,25 @@ def view_of(conversation: Conversation, members: Iterable[Member], messages: Ite
         name=conversation.name,
         topic=conversation.topic,
         description=conversation.description,
-        members={member.person.id: Seat(member.role, member.joined) for member in members},
+        welcome=conversation.welcome,
+        rules=conversation.rules,
+        picture=conversation.picture,
+        settings=unnamed(conversation.settings),
+        roles={role.id: role for role in conversation.roles},
+        members={member.person.id: seat_of(member) for member in members},
         messages={message.id: message for message in messages},
     )
+
+
+def unnamed(settings: ConversationSettings) -> ConversationSettings:
+    """Give settings as their entries say them: what a conversation is called is said by its profile."""
+    metadata = {key: value for key, value in settings.metadata.items() if key != "name"}
+    return msgspec.structs.replace(settings, metadata=metadata)
+
+
+def seat_of(member: Member) -> Seat:
+    """Give the place of a member who was fetched."""
+    return Seat(member.role, member.joined, member.role_id, member.permissions, member.nickname, member.silenced_until)
 
 
 def apply(view: View, entry: Entry) -> View:
@@ -75,26 +113,29 @@ def apply(view: View, entry: Entry) -> View:
 
 def replay(view: View, entries: Iterable[Entry]) -> View:
     """Apply entries in order, copying the view once however many they are."""
-    members, messages = dict(view.members), dict(view.messages)
+    members, messages, roles = dict(view.members), dict(view.messages), dict(view.roles)
     for entry in entries:
         if entry.seq <= view.at.seq:
             continue
         if entry.seq != view.at.seq + 1:
             raise Gap(f"entry {entry.seq} after {view.at.seq}")
-        view = replace(view, at=Position(entry.seq, entry.id), **profile_after(entry))
+        view = replace(view, at=Position(entry.seq, entry.id), **fields_after(entry))
         change_members(members, entry)
+        change_roles(roles, members, entry)
         change_messages(messages, view.conversation, entry)
         if entry.kind not in kinds.KINDS:
             view = replace(view, unknown=(*view.unknown, entry))
-    return replace(view, members=members, messages=messages)
+    return replace(view, members=members, messages=messages, roles=roles)
 
 
-def profile_after(entry: Entry) -> dict[str, Any]:
+def fields_after(entry: Entry) -> dict[str, Any]:
     """Give the fields that an entry changes about the conversation itself."""
-    body = body_of(entry) if entry.kind in {kinds.CREATED, kinds.PROFILE} else None
-    if not isinstance(body, Profile):
+    if entry.kind not in {kinds.CREATED, kinds.PROFILE, kinds.SETTINGS}:
         return {}
-    return {"name": body.name, "topic": body.topic, "description": body.description}
+    body = body_of(entry)
+    if isinstance(body, ConversationSettings):
+        return {"settings": body}
+    return msgspec.structs.asdict(body) if isinstance(body, Profile) else {}
 
 
 def change_members(members: dict[AccountId, Seat], entry: Entry) -> None:
@@ -102,15 +143,35 @@ def change_members(members: dict[AccountId, Seat], entry: Entry) -> None:
     here = Position(entry.seq, entry.id)
     if entry.kind == kinds.CREATED:
         members[entry.account] = Seat("owner", here)
-    body = body_of(entry)
-    if not isinstance(body, kinds.MemberChange):
+    match body_of(entry):
+        case kinds.MemberChange(account, role, role_id):
+            if role is None:
+                members.pop(account, None)
+            elif entry.kind == kinds.ROLE and account in members:
+                members[account] = replace(members[account], role=role)
+            else:
+                members[account] = Seat(role, here, role_id)
+        case MemberRights(account, role_id, permissions) if account in members:
+            members[account] = replace(members[account], role_id=role_id, permissions=permissions)
+        case MemberSilence(account, until) if account in members:
+            members[account] = replace(members[account], silenced_until=until)
+        case MemberNickname(account, nickname) if account in members:
+            members[account] = replace(members[account], nickname=nickname)
+
+
+def change_roles(roles: dict[RoleId, CustomRole], members: dict[AccountId, Seat], entry: Entry) -> None:
+    """Define, change or end a custom role. One alone is the default; one that ends is nobody's any more."""
+    body = body_of(entry) if entry.kind == kinds.ROLES else None
+    if not isinstance(body, kinds.RolesChange):
         return
-    if body.role is None:
-        members.pop(body.account, None)
-    elif entry.kind == kinds.ROLE and body.account in members:
-        members[body.account] = replace(members[body.account], role=body.role)
-    else:
-        members[body.account] = Seat(body.role, here)
+    if body.role is not None:
+        if body.role.is_default:
+            roles.update({key: msgspec.structs.replace(role, is_default=False) for key, role in roles.items()})
+        roles[body.role.id] = body.role
+    if body.gone is not None:
+        roles.pop(body.gone, None)
+        holders = [account for account, seat in members.items() if seat.role_id == body.gone]
+        members.update({account: replace(members[account], role_id=None) for account in holders})
 
 
 def change_messages(messages: dict[EntryId, Message], conversation: ConversationId, entry: Entry) -> None:
