@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.support.sign_in import Bell, gate, register
+from tests.support.sign_in import Bell, register
 
 from aparte.server.accounts import actions as accounts
 from aparte.server.authentication.model import Gate
@@ -13,7 +13,6 @@ from aparte.server.contacts import actions as contacts
 from aparte.server.contacts.actions import Aspect
 from aparte.server.contacts.http import names_of
 from aparte.server.kit.caller import Caller
-from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import ToAccount
 from aparte.server.state import actions as state
 from aparte.wire import limits
@@ -22,21 +21,6 @@ from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId
 
 Admin = Any
-
-
-@pytest.fixture
-def here(db: Database) -> Gate:
-    return gate(db)
-
-
-@pytest.fixture
-async def alice(here: Gate) -> Caller:
-    return await register(here, "alice")
-
-
-@pytest.fixture
-async def bob(here: Gate) -> Caller:
-    return await register(here, "Bob", display_name="Bob the builder")
 
 
 async def state_of(here: Gate, who: Caller) -> dict[str, Any]:
