@@ -4,6 +4,7 @@ from uuid import UUID
 
 from aparte.client.api import messages
 from aparte.client.api.conversations import Rooms
+from aparte.client.crypto import disappearing
 from aparte.client.errors import ClientError
 from aparte.client.model import message_id
 from aparte.client.places import Places
@@ -71,6 +72,7 @@ class Changing:
         else:
             found = await messages.get(self._session, conversation, message)
             up_to = Position(found.seq, found.id)
+        disappearing.read(self._session.store, conversation, up_to.seq)
         await messages.mark_read(self._session, conversation, up_to)
 
 

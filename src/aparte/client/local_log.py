@@ -11,10 +11,10 @@ from aparte.client.core.bodies import body_of
 from aparte.client.core.events import Happened
 from aparte.client.core.sync import before
 from aparte.client.core.view import changed, lasting, message_of
-from aparte.client.crypto import lists, opening, own, passing, unearthing
+from aparte.client.crypto import disappearing, lists, opening, own, passing, unearthing
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.errors import ClientError, KeyRefused
-from aparte.client.store import conversations, entries, notices, people, profile, sealed, state
+from aparte.client.store import conversations, entries, expiring, notices, people, profile, sealed, state
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
 from aparte.client.store.notices import Notice
@@ -84,6 +84,8 @@ def continuing(cursor: Position, new: list[Entry]) -> list[Entry]:
 def take_in(tx: Tx, me: AccountId, row: ConversationRow, entry: Entry) -> None:
     """Let an entry change what the store knows beside the log: names, one's own role, lists, words taken back."""
     body, conversation = body_of(entry), row.conversation
+    if not row.is_sealed:
+        disappearing.note_readable(tx, conversation, entry)
     if isinstance(body, Profile):
         conversations.update_profile(tx, conversation, body)
     elif isinstance(body, kinds.MemberChange) and body.account == me and not row.is_sealed:
@@ -109,6 +111,7 @@ def reset(store: Store, conversation: ConversationId, floor: Position) -> Positi
     with store.transaction() as tx:
         entries.delete_log(tx, conversation)
         sealed.delete_sealed(tx, conversation)
+        expiring.delete_expiring(tx, conversation)
         cursor = before(floor)
         conversations.update_cursor(tx, conversation, cursor)
         return cursor
@@ -191,6 +194,7 @@ def unheard(store: Store, device: DeviceId, limit: int, told: Collection[int] = 
     Where there is nothing for it, its pointer moves to the end of the log. `told`: kinds given beside messages.
     """
     with store.transaction() as tx:
+        disappearing.sweep_some(tx)
         waiting: list[tuple[ConversationRow, list[Entry]]] = []
         for row in conversations.select_unheard(tx):
             first = unheard_of(tx, row, device, 1, told)

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from aparte.client.api import accounts
 from aparte.client.api.conversations import Rooms
-from aparte.client.crypto import linking
+from aparte.client.crypto import disappearing, linking
 from aparte.client.crypto.linking import Tell
 from aparte.client.errors import NotSignedIn
 from aparte.client.model import Credentials
@@ -107,6 +107,7 @@ async def session_at(place: Place, *, create: bool) -> AsyncIterator[Session]:
     folder = Folder.of(place.name, place.home)
     store = folder.open(place.passphrase, create=create)
     try:
+        disappearing.sweep(store)
         with store.reading() as tx:
             known = profile.select_profile(tx)
         http = Http(place.server or (known.server if known else DEFAULT_SERVER))

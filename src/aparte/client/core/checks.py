@@ -144,6 +144,8 @@ class Aim:
     account: bytes
     deleted_by: bytes | None = None
     """Whose deletion of it counts, in a group."""
+    is_reply: bool = False
+    """Whether it belongs to a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +169,9 @@ def right_code(
         return "bad_entry"
     if standing is not None and standing.role < least_role(head.kind, standing.policy):
         return "not_entitled"
-    if head.kind not in WITH_TARGET or aim is None:
+    if aim is None or _may_aim(head, aim, standing, is_restore=is_restore):
         return None
-    if aim.kind != kinds.MESSAGE:
-        return "not_entitled"
-    return None if _may_aim(head, aim, standing, is_restore=is_restore) else "not_entitled"
+    return "not_entitled"
 
 
 def least_role(kind: int, policy: int) -> int:
@@ -182,7 +182,12 @@ def least_role(kind: int, policy: int) -> int:
 
 
 def _may_aim(head: Head, aim: Aim, standing: Standing | None, *, is_restore: bool) -> bool:
-    """Tell whether an edit, a deletion or a restore is by whom it must be: of what was deleted, by who has deleted."""
+    """Tell whether an entry aims at a message, an edit, a deletion or a restore is by whom it must be (of what was
+    deleted, by who has deleted), and a message that belongs to a thread aims at none that does."""
+    if aim.kind != kinds.MESSAGE:
+        return False
+    if head.kind == kinds.MESSAGE:
+        return not aim.is_reply
     is_author = aim.account == head.account
     if standing is None or head.kind not in BY_AUTHOR:
         return is_author or head.kind not in BY_AUTHOR

@@ -121,14 +121,14 @@ def aim_of(tx: Tx, arrival: Arrival) -> tuple[Entry, Aim] | None:
         return None
     kept = sealed.select_hashed(tx, conversation, arrival.head.target)
     entry = entries.select_entry(tx, conversation, kept.seq) if kept else None
-    if entry is None:
+    if kept is None or entry is None:
         return None
     is_deletion = arrival.row.has_chain and arrival.head.kind == kinds.DELETION
-    deleted_by = _deleted_by(tx, conversation, entry, arrival.entry.seq) if is_deletion else None
-    return entry, Aim(entry.kind, entry.account.bytes, deleted_by)
+    by = deleted_by(tx, conversation, entry, arrival.entry.seq) if is_deletion else None
+    return entry, Aim(entry.kind, entry.account.bytes, by, is_reply=kept.target != ZERO_HASH)
 
 
-def _deleted_by(tx: Tx, conversation: ConversationId, target: Entry, before_seq: int) -> bytes | None:
+def deleted_by(tx: Tx, conversation: ConversationId, target: Entry, before_seq: int) -> bytes | None:
     """Name whose deletion of a message counts at a position: the last one before it that was not taken back."""
     found: bytes | None = None
     for entry in entries.select_about(tx, conversation, target.seq, target.seq):

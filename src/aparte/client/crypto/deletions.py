@@ -12,19 +12,24 @@ from aparte.client.store import content_keys, entries, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
+from aparte.client.store.expiring import EXPIRED
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee import entry as entry_seal
 from aparte.e2ee.content import Deletion
 from aparte.e2ee.errors import E2eeError
 from aparte.wire import kinds
+from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry
 
 
 def take_effect(tx: Tx, arrival: Arrival, content: Deletion, target: Entry, reader: Reader) -> list[SealedRow]:
     """Let a deletion or a restore change its message and the message's edits; gives what must be opened again.
 
-    Nothing happens if one that is further on was opened already: the last one counts.
+    Nothing happens if one that is further on was opened already: the last one counts; nor to what has disappeared.
     """
+    known = sealed.select_at(tx, arrival.row.conversation, target.seq)
+    if known is not None and known.code == EXPIRED:
+        return []
     about = entries.select_about(tx, arrival.row.conversation, target.seq, target.seq)
     if any(entry.kind == kinds.DELETION and entry.seq > arrival.entry.seq for entry in about):
         return []
@@ -37,10 +42,15 @@ def take_effect(tx: Tx, arrival: Arrival, content: Deletion, target: Entry, read
     return [kept for kept in found if _restored(tx, arrival, kept, content.key if kept.seq == target.seq else None)]
 
 
-def is_deleted(tx: Tx, arrival: Arrival) -> bool:
-    """Tell whether what an entry aims at is deleted."""
-    kept = sealed.select_hashed(tx, arrival.row.conversation, arrival.head.target)
-    return kept is not None and kept.state == "deleted"
+def is_deleted(tx: Tx, arrival: Arrival, reader: Reader) -> bool:
+    """Tell whether what an edit aims at is deleted; then its key goes the way of the message's."""
+    aimed = arrivals.aim_of(tx, arrival)
+    kept = sealed.select_at(tx, arrival.row.conversation, aimed[0].seq) if aimed else None
+    if aimed is None or kept is None or kept.state != "deleted":
+        return False
+    if arrivals.deleted_by(tx, arrival.row.conversation, aimed[0], SAFE_INTEGER) != reader.account.bytes:
+        content_keys.delete_keys(tx, arrival.hash)
+    return True
 
 
 def _erase(tx: Tx, arrival: Arrival, found: list[SealedRow], reader: Reader) -> None:

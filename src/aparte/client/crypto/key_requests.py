@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from aparte.client.crypto import keyring, own, pairwise, pins, rosters, sender_keys
+from aparte.client.crypto import disappearing, keyring, own, pairwise, pins, rosters, sender_keys
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.bundles import begin_sessions
 from aparte.client.crypto.own import now_ms
@@ -101,6 +101,8 @@ def _key_for(
         is_ours = row.device == reader.device or account == reader.account
         entry = entries.select_entry(tx, row.conversation, row.seq)
         if entry is None or row.state != "open" or not is_ours or not _is_inside(tx, reader, row, account):
+            continue
+        if disappearing.has_ended(tx, row):
             continue
         if epoch is not None and epoch.find(account, device) is not None:
             found = keyring.believed(tx, digest, (entry.account, row.device), reader.account)

@@ -4,18 +4,21 @@ What fails is kept as refused under the name of the check, told in a notice, and
 yet waits, and its head still counts for the chain of its device. Source: docs/protocol/e2ee.md.
 """
 
+from dataclasses import replace as replace_row
+
 from msgspec.structs import replace
 
 from aparte.client.core import checks, opened
 from aparte.client.core.checks import Standing
-from aparte.client.crypto import arrivals, deletions, keyring, rosters
+from aparte.client.crypto import arrivals, deletions, disappearing, keyring, rosters
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Epoch
-from aparte.client.store import chains, conversations, entries, notices, sealed
+from aparte.client.store import chains, content_keys, conversations, entries, expiring, notices, sealed
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
 from aparte.client.store.epochs import EpochRow
+from aparte.client.store.expiring import EXPIRED
 from aparte.client.store.notices import Notice
 from aparte.client.store.sealed import SealedRow, State
 from aparte.e2ee import content as contents
@@ -28,6 +31,8 @@ from aparte.wire.ids import Position
 from aparte.wire.messages import Entry
 from aparte.wire.sealed import Sealed
 
+VANISHED = "vanished"
+"""The code of a message that the server says has disappeared before this device could read it."""
 SILENT = frozenset({"before_device"})
 """Why an entry is not readable without anything being wrong: this device could not read here when it was written."""
 
@@ -46,10 +51,15 @@ def take(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> Entry:
     """Give an entry of an encrypted conversation as the log keeps it; what people do there is sealed, or not theirs."""
     if entry.sealed is not None:
         return receive(tx, row, entry, entry.sealed, reader)
-    if entry.kind >= kinds.CREATED:
+    if entry.kind >= kinds.CREATED or is_of_server(entry):
         return entry
     _tell(tx, row, entry, "bad_entry")
     return replace(entry, body=None, target=None)
+
+
+def is_of_server(entry: Entry) -> bool:
+    """Tell whether settings are those that the server acts on (slow mode, archive); what members agree on is sealed."""
+    return entry.kind == kinds.SETTINGS and not opened.is_agreed(entry.body)
 
 
 def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: Reader) -> Entry:
@@ -75,8 +85,12 @@ def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: R
         if refusal.code not in SILENT:
             _tell(tx, row, entry, refusal.code)
         return silent
-    _accept(tx, arrival, computed[0], content)
-    return silent if content is None else take_effect(tx, arrival, content, silent, reader)
+    state, code = _fate(tx, arrival, content, reader)
+    _accept(tx, arrival, computed[0], state, code)
+    if state == "open" and content is not None:
+        return take_effect(tx, arrival, content, silent, reader)
+    aimed = arrivals.aim_of(tx, arrival) if state == "deleted" else None
+    return replace(silent, target=Position(aimed[0].seq, aimed[0].id)) if aimed else silent
 
 
 def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> bool:
@@ -97,8 +111,9 @@ def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> 
         sealed.update_state(tx, kept, "refused", refusal.code)
         _tell(tx, row, entry, refusal.code)
         return True
-    if entry.kind == kinds.EDIT and deletions.is_deleted(tx, arrival):
-        sealed.update_state(tx, kept, "deleted")
+    state, code = _fate(tx, arrival, content, reader)
+    if state != "open":
+        _settle_without_words(tx, arrival, kept, state, code)
         return True
     if entry.kind == kinds.PROFILE and not sealed.has_later(tx, kept.conversation, kinds.PROFILE, kept.seq):
         conversations.update_profile(tx, kept.conversation, opened.body_of_content(content))
@@ -106,6 +121,36 @@ def reopen(tx: Tx, kept: SealedRow, reader: Reader, *, is_late: bool = True) -> 
     sealed.update_state(tx, kept, "open", is_late=is_news)
     entries.update_opened(tx, kept.conversation, take_effect(tx, arrival, content, entry, reader))
     return True
+
+
+def _fate(tx: Tx, arrival: Arrival, content: Content | None, reader: Reader) -> tuple[State, str | None]:
+    """Tell what becomes of an entry that holds: it is open, waits for its key, or nothing is left of its words.
+
+    What has disappeared, or is about something that has, leaves no key either. Without its words an entry is one that
+    was deleted; that it disappeared is then the server's word, and it is shown as such.
+    """
+    if arrival.sealed.sealed is None:
+        if arrival.entry.kind != kinds.MESSAGE or not disappearing.is_said_to_be_over(arrival.entry):
+            return "deleted", None
+        content_keys.delete_keys(tx, arrival.hash)
+        return "deleted", VANISHED
+    if content is None:
+        return "waiting", None
+    if disappearing.is_over(tx, arrival, content, reader):
+        content_keys.delete_keys(tx, arrival.hash)
+        return "deleted", EXPIRED
+    is_deleted = arrival.head.kind == kinds.EDIT and deletions.is_deleted(tx, arrival, reader)
+    return ("deleted" if is_deleted else "open"), None
+
+
+def _settle_without_words(tx: Tx, arrival: Arrival, kept: SealedRow, state: State, code: str | None) -> None:
+    """Keep that an entry has said something that is gone; the place it aims at stays known, for a restore."""
+    aimed = arrivals.aim_of(tx, arrival)
+    target = Position(aimed[0].seq, aimed[0].id) if aimed else None
+    entries.update_opened(tx, kept.conversation, replace(arrival.entry, body=None, target=target))
+    sealed.update_state(tx, kept, state, code)
+    if code == EXPIRED:
+        expiring.erase(tx, kept.conversation.bytes, kept.seq)
 
 
 def take_effect(tx: Tx, arrival: Arrival, content: Content, entry: Entry, reader: Reader) -> Entry:
@@ -196,11 +241,11 @@ def _count(tx: Tx, arrival: Arrival, computed: tuple[EpochRow, Epoch]) -> None:
     chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
 
 
-def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, content: Content | None) -> None:
+def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, state: State, code: str | None) -> None:
     rosters.meet(tx, arrival.row.conversation, epoch)
     chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
-    state: State = "deleted" if arrival.sealed.sealed is None else "waiting" if content is None else "open"
-    sealed.insert_sealed(tx, arrival.kept(state, None))
+    kept = arrival.kept(state, code)
+    sealed.insert_sealed(tx, replace_row(kept, sealed=None) if code == EXPIRED else kept)
 
 
 def _tell(tx: Tx, row: ConversationRow, entry: Entry, code: str) -> None:

@@ -9,23 +9,25 @@ that it leaves is sent byte for byte until it is answered.
 import secrets
 from dataclasses import dataclass, field
 from typing import Literal, cast
+from uuid import UUID
 
 from msgspec.structs import replace
 
+from aparte.client.crypto import disappearing, pairwise, pins, rosters, sender_keys
 from aparte.client.crypto import own as own_keys
-from aparte.client.crypto import pairwise, pins, rosters, sender_keys
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.errors import KeyRefused
 from aparte.client.store import chains, content_keys, entries, epochs, outbox_sealed, own_chains, profile, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Tx
+from aparte.client.store.expiring import EXPIRED
 from aparte.client.store.outbox import OutboxRow
 from aparte.client.store.outbox_sealed import Finished, Unsealed
 from aparte.e2ee import content as contents
 from aparte.e2ee import entry as entry_seal
 from aparte.e2ee import payload
-from aparte.e2ee.content import Content, Reaction
+from aparte.e2ee.content import Content, Reaction, Text
 from aparte.e2ee.device_list import ListedDevice
 from aparte.e2ee.entry import ZERO_HASH, Head, entry_hash
 from aparte.e2ee.errors import NoSession
@@ -89,12 +91,15 @@ def again(tx: Tx, work: Sealing, code: str) -> None:
 
 
 def accepted(tx: Tx, work: Sealing) -> None:
-    """The server has the entry: move this device's chain, and keep the key."""
+    """The server has the entry: move this device's chain, and keep the key, unless it came back and is over already."""
     mine, done = profile.select_profile(tx), outbox_sealed.select_finished(tx, work.item.item)
     if done is None or mine is None:
         return
     chains.upsert_chain(tx, work.row.conversation, mine.device, done.counter, done.hash)
-    content_keys.insert_key(tx, ContentKey(done.hash, done.key, mine.account, mine.device), now_ms())
+    known = sealed.select_hashed(tx, work.row.conversation, done.hash)
+    if known is None or known.code != EXPIRED:
+        content_keys.insert_key(tx, ContentKey(done.hash, done.key, mine.account, mine.device), now_ms())
+    outbox_sealed.update_accepted(tx, work.item.item)
     own_chains.update_committed(tx, work.row.conversation)
 
 
@@ -118,6 +123,8 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
         target=SealedTarget(what.target, head.target) if what.target is not None else None,
         on=what.is_on,
         tag=_tag(own, head, content) if isinstance(content, Reaction) else None,
+        mentions=_mentions(content),
+        ttl=disappearing.hint(content) if what.kind == kinds.MESSAGE else None,
     )
     if readers is None:
         chain, message = sender_keys.encrypt(tx, work.row.conversation, plaintext)
@@ -175,9 +182,22 @@ def _head(tx: Tx, work: Sealing, what: Unsealed, own: Own, epoch: tuple[int, byt
 
 
 def _content(tx: Tx, work: Sealing, what: Unsealed) -> Content:
-    """Give the content with the newest entry that was read here."""
+    """Give the content with the newest entry that was read here.
+
+    A message that names no time of its own is there as long as the settings say now; one that disappears counts from
+    here, however long it has waited to be sent.
+    """
     content = contents.decode(what.kind, what.content)
+    if isinstance(content, Text) and what.kind == kinds.MESSAGE:
+        ttl = content.ttl or disappearing.default(tx, work.row.conversation)
+        content = replace(content, ttl=ttl, at=content.at if ttl is None else now_ms())
     return replace(content, after=sealed.select_newest(tx, work.row.conversation))
+
+
+def _mentions(content: Content) -> list[AccountId]:
+    """Name to the server whom a message mentions, so that it can tell them."""
+    said = content.mentions if isinstance(content, Text) else ()
+    return [AccountId(UUID(bytes=account)) for account in said]
 
 
 def _envelopes(tx: Tx, work: Sealing, own: Own, found: dict[AccountId, pins.Pin], plaintext: bytes) -> list[Envelope]:

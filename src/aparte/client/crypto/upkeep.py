@@ -1,8 +1,8 @@
-"""What an open profile does for its keys beside everything else: prekeys, keys to pass on, keys to forget."""
+"""What an open profile does for its keys beside everything else: prekeys, keys to pass on, keys to forget, in time."""
 
 import asyncio
 
-from aparte.client.crypto import own, revoking
+from aparte.client.crypto import disappearing, own, revoking
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
 from aparte.client.store import content_keys, payloads
@@ -19,7 +19,12 @@ ANSWERED_DAYS = 60
 
 
 async def look_after(session: Session) -> None:
-    """Keep the keys up until cancelled; trouble waits for the next time, and a profile without keys has nothing."""
+    """Keep the keys up, and erase what disappears when it is time, until cancelled."""
+    await asyncio.gather(_keep_keys(session), disappearing.keep_time(session))
+
+
+async def _keep_keys(session: Session) -> None:
+    """Keep the keys up; trouble waits for the next time, and a profile without keys has nothing."""
     while True:
         wait = LOOK_SECONDS
         try:

@@ -141,11 +141,12 @@ def select_first_seq(tx: Tx, conversation: ConversationId) -> int | None:
 
 
 def select_messages(tx: Tx, conversation: ConversationId, before_seq: int, limit: int) -> list[Entry]:
-    """Read the newest messages before a position, oldest first."""
+    """Read the newest messages before a position, oldest first, but for those that have disappeared."""
     rows = tx.rows(
         f"""
-        SELECT {COLUMNS} FROM entries e
-         WHERE e.conversation_id = ? AND e.seq < ? AND e.kind = ? ORDER BY e.seq DESC LIMIT ?
+        SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
+         WHERE e.conversation_id = ? AND e.seq < ? AND e.kind = ? AND s.code IS NOT 'expired'
+         ORDER BY e.seq DESC LIMIT ?
         """,  # noqa: S608 - constant
         conversation.bytes,
         before_seq,
@@ -175,11 +176,12 @@ def select_told(
 
 
 def select_about(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> list[Entry]:
-    """Read what has happened to the messages from one position to another, in order."""
+    """Read what has happened to the messages from one position to another, in order; answers in their threads are not
+    among it."""
     rows = tx.rows(
         f"""
         SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
-         WHERE e.conversation_id = ? AND e.target_seq BETWEEN ? AND ?
+         WHERE e.conversation_id = ? AND e.target_seq BETWEEN ? AND ? AND e.kind <> 1
            AND (s.state IS NULL OR s.state IN ('open', 'deleted')) ORDER BY e.seq
         """,  # noqa: S608 - constant
         conversation.bytes,

@@ -81,6 +81,22 @@ def update_unfinished(tx: Tx, item: int) -> None:
     )
 
 
+def update_accepted(tx: Tx, item: int) -> None:
+    """Forget what an item said: the server has it, and it is in the log from now on."""
+    tx.run("UPDATE outbox_sealed SET content = x'', body = NULL, content_key = NULL WHERE item = ?", item)
+
+
+def select_refused(tx: Tx) -> list[tuple[int, int, bytes, int]]:
+    """Read what was refused and whose sender was not there to be told: number, kind, content, when it was kept."""
+    rows = tx.rows(
+        """
+        SELECT item, s.kind, s.content, o.queued_at FROM outbox o JOIN outbox_sealed s USING (item)
+         WHERE o.outcome IS NOT NULL AND o.outcome <> 'sent'
+        """
+    )
+    return [(item, kind, content, queued_at) for item, kind, content, queued_at in rows]
+
+
 def select_key(tx: Tx, digest: bytes) -> bytes | None:
     """Read the content key of an entry of one's own that came back before its answer did."""
     row = tx.row("SELECT content_key FROM outbox_sealed WHERE hash = ?", digest)
