@@ -90,20 +90,26 @@ AS $$
 DECLARE
   v_locked uuid[];
   v_all boolean;
+  v_more boolean;
   v_repeated bigint[];
   v_now timestamptz;
   v_base uuid;
+  v_first text;
+  v_count bigint;
   v_tomorrow uuid;
   v_zero bytea := decode(repeat('00', 32), 'hex');
   v_xid bigint := pg_current_xact_id()::text::bigint;
 BEGIN
   IF p_wait THEN
-    v_locked := ARRAY(SELECT h.conversation_id FROM heads h WHERE h.conversation_id = ANY (p_conversation)
-                       ORDER BY h.conversation_id FOR NO KEY UPDATE);
+    SELECT array_agg(l.conversation_id), bool_or(l.ttl_seconds IS NOT NULL) INTO v_locked, v_more
+      FROM (SELECT h.conversation_id, h.ttl_seconds FROM heads h WHERE h.conversation_id = ANY (p_conversation)
+             ORDER BY h.conversation_id FOR NO KEY UPDATE) l;
   ELSE
-    v_locked := ARRAY(SELECT h.conversation_id FROM heads h WHERE h.conversation_id = ANY (p_conversation)
-                       ORDER BY h.conversation_id FOR NO KEY UPDATE SKIP LOCKED);
+    SELECT array_agg(l.conversation_id), bool_or(l.ttl_seconds IS NOT NULL) INTO v_locked, v_more
+      FROM (SELECT h.conversation_id, h.ttl_seconds FROM heads h WHERE h.conversation_id = ANY (p_conversation)
+             ORDER BY h.conversation_id FOR NO KEY UPDATE SKIP LOCKED) l;
   END IF;
+  v_locked := coalesce(v_locked, '{}');
   v_all := cardinality(v_locked) = (SELECT count(DISTINCT c) FROM unnest(p_conversation) AS c);
   IF cardinality(p_client_message) > (SELECT count(DISTINCT c) FROM unnest(p_client_message) AS c) THEN
     v_repeated := ARRAY(
@@ -113,6 +119,9 @@ BEGIN
   END IF;
   v_now := clock_timestamp();
   v_base := id_now(v_now);
+  -- id_after(v_base, n), its halves taken apart once
+  v_first := left(v_base::text, 24);
+  v_count := ('x' || right(v_base::text, 12))::bit(48)::bigint;
   v_tomorrow := id_at(v_now + interval '1 day');
 
   RETURN QUERY
@@ -219,7 +228,7 @@ BEGIN
     SELECT c.*, c.ord::integer AS at,
            CASE c.outcome WHEN 0 THEN c.last_seq + c.nth WHEN 1 THEN c.first_seq END AS seq,
            CASE c.outcome WHEN 0 THEN c.last_ordinal + c.nth_message END AS ordinal,
-           CASE c.outcome WHEN 0 THEN CASE WHEN v_base > c.last_id THEN id_after(v_base, c.ord)
+           CASE c.outcome WHEN 0 THEN CASE WHEN v_base > c.last_id THEN (v_first || lpad(to_hex(v_count + c.ord), 12, '0'))::uuid
                                            ELSE id_after(c.last_id, c.nth) END
                           WHEN 1 THEN c.first_id END AS id
       FROM counted c
@@ -237,37 +246,6 @@ BEGIN
            p_epoch[p.at], p_counter[p.at], p_prev[p.at], p_target_seq[p.at], p_target_id[p.at], p_target[p.at],
            p_sealed[p.at], p_tag[p.at], p_on[p.at]
       FROM placed p WHERE p.outcome = 0 AND p.kind <> 1
-  ), linking AS (
-    INSERT INTO message_links (conversation_id, target_id, link, id)
-    SELECT p.conv, l.target, l.link, p.id FROM placed p
-     CROSS JOIN LATERAL (SELECT p_target_id[p.at] AS target, 1::smallint AS link WHERE p_target_id[p.at] IS NOT NULL
-                          UNION SELECT p_reply[p.at], 2::smallint WHERE p_reply[p.at] IS NOT NULL
-                          UNION SELECT unnest(p_references[p.at]::uuid[]), 3::smallint) l
-     WHERE p.outcome = 0 AND p.kind = 1 AND num_nonnulls(p_target_id[p.at], p_reply[p.at], p_references[p.at]) > 0
-  ), hung AS (
-    INSERT INTO threads AS z (conversation_id, root_id, reply_count, last_id)
-    SELECT DISTINCT ON (p.conv, p_target_id[p.at]) p.conv, p_target_id[p.at],
-           count(*) OVER (PARTITION BY p.conv, p_target_id[p.at]), p.id
-      FROM placed p WHERE p.outcome = 0 AND p.kind = 1 AND p_target_id[p.at] IS NOT NULL
-     ORDER BY p.conv, p_target_id[p.at], p.ord DESC
-    ON CONFLICT (conversation_id, root_id)
-       DO UPDATE SET reply_count = z.reply_count + excluded.reply_count, last_id = excluded.last_id
-  ), mentioned AS (
-    INSERT INTO mentions (account_id, conversation_id, id)
-    SELECT u.account, p.conv, CASE WHEN p.kind = 1 THEN p.id ELSE p_target_id[p.at] END FROM placed p
-     CROSS JOIN LATERAL (SELECT DISTINCT unnest(p_mentions[p.at]::uuid[]) AS account) u
-     CROSS JOIN LATERAL (SELECT 1 FROM members z
-                          WHERE z.conversation_id = p.conv AND z.account_id = u.account AND z.left_at IS NULL LIMIT 1) b
-     WHERE p.outcome = 0 AND p_mentions[p.at] IS NOT NULL AND NOT EXISTS (
-             SELECT 1 FROM blocks z WHERE z.blocker_id = u.account AND z.blocked_id = p.acct)
-    ON CONFLICT DO NOTHING
-  ), sourced AS (
-    INSERT INTO message_sources (conversation_id, id, source)
-    SELECT p.conv, p.id, p_source[p.at] FROM placed p WHERE p.outcome = 0 AND p_source[p.at] IS NOT NULL
-  ), timed AS (
-    INSERT INTO disappearing_messages (conversation_id, ordinal, id, expires_at)
-    SELECT p.conv, p.ordinal, p.id, p.expires_at FROM placed p
-     WHERE p.outcome = 0 AND p.kind = 1 AND p.expires_at IS NOT NULL
   ), enveloped AS (
     INSERT INTO message_key_sets (conversation_id, seq, id, envelopes, group_key)
     SELECT p.conv, p.seq, p.id, p_envelopes[p.at], p_group_key[p.at] FROM placed p
@@ -297,7 +275,7 @@ BEGIN
     SELECT p.conv, p.dev, p_counter[p.at], p_hash[p.at] FROM placed p WHERE p.outcome = 0 AND p.is_last_of_device
     ON CONFLICT (conversation_id, device_id) DO UPDATE SET counter = excluded.counter, hash = excluded.hash
   ), moved AS (
-    UPDATE heads h SET last_seq = p.seq, last_id = CASE WHEN v_base > p.last_id THEN id_after(v_base, p.at)
+    UPDATE heads h SET last_seq = p.seq, last_id = CASE WHEN v_base > p.last_id THEN (v_first || lpad(to_hex(v_count + p.at), 12, '0'))::uuid
                                                         ELSE id_after(p.last_id, p.nth) END,
            last_xid = v_xid, last_ordinal = p.ordinal, message_count = h.message_count + p.messages,
            last_message_at = CASE WHEN p.messages > 0 THEN greatest(h.last_message_at, v_now) ELSE h.last_message_at END
@@ -306,7 +284,7 @@ BEGIN
               FROM placed d WHERE d.outcome = 0 GROUP BY d.conv, d.last_id) p
      WHERE h.conversation_id = p.conv
   ), marked AS (
-    UPDATE members b SET read_seq = p.seq, read_id = CASE WHEN v_base > p.last_id THEN id_after(v_base, p.at)
+    UPDATE members b SET read_seq = p.seq, read_id = CASE WHEN v_base > p.last_id THEN (v_first || lpad(to_hex(v_count + p.at), 12, '0'))::uuid
                                                           ELSE id_after(p.last_id, p.nth) END,
            read_ordinal = p.ordinal, message_count = b.message_count + p.messages, last_sent_at = v_now
       FROM (SELECT d.conv, d.acct, d.last_id, max(d.seq) AS seq, max(d.ordinal) AS ordinal, max(d.at) AS at,
@@ -323,6 +301,55 @@ BEGIN
               THEN EXISTS (SELECT 1 FROM committed k WHERE k.conv = p.conv AND k.at = p.seq) ELSE false END,
          CASE WHEN p.outcome = 0 AND p.kind = 1 THEN p.expires_at END
     FROM placed p ORDER BY p.ord;
+  -- What few messages have. In a statement of its own, which costs nothing where there is none of it.
+  IF v_more OR cardinality(array_remove(p_ttl, NULL)) > 0 OR cardinality(array_remove(p_target_id, NULL)) > 0
+     OR cardinality(array_remove(p_reply, NULL)) > 0 OR cardinality(array_remove(p_references, NULL)) > 0
+     OR cardinality(array_remove(p_mentions, NULL)) > 0 OR cardinality(array_remove(p_source, NULL)) > 0 THEN
+    WITH stored AS (
+      SELECT m.ord::integer AS at, m.conv, m.acct, m.kind, s.id, x.ordinal, x.expires_at
+        FROM unnest(p_conversation, p_account, p_device, p_client_message, p_kind)
+             WITH ORDINALITY AS m (conv, acct, dev, cid, kind, ord)
+       CROSS JOIN LATERAL (SELECT z.id FROM sends z
+                            WHERE z.conversation_id = m.conv AND z.device_id = m.dev AND z.client_message_id = m.cid
+                            LIMIT 1) s
+       CROSS JOIN LATERAL (SELECT z.ordinal, z.expires_at FROM messages z
+                            WHERE z.conversation_id = m.conv AND z.id = s.id AND z.xid = v_xid
+                           UNION ALL
+                           SELECT NULL, NULL FROM entries z
+                            WHERE z.conversation_id = m.conv AND z.id = s.id AND z.xid = v_xid
+                            LIMIT 1) x
+       WHERE (m.ord = ANY (v_repeated)) IS NOT TRUE
+    ), linking AS (
+      INSERT INTO message_links (conversation_id, target_id, link, id)
+      SELECT p.conv, l.target, l.link, p.id FROM stored p
+       CROSS JOIN LATERAL (SELECT p_target_id[p.at] AS target, 1::smallint AS link WHERE p_target_id[p.at] IS NOT NULL
+                            UNION SELECT p_reply[p.at], 2::smallint WHERE p_reply[p.at] IS NOT NULL
+                            UNION SELECT unnest(p_references[p.at]::uuid[]), 3::smallint) l
+       WHERE p.kind = 1
+    ), hung AS (
+      INSERT INTO threads AS z (conversation_id, root_id, reply_count, last_id)
+      SELECT DISTINCT ON (p.conv, p_target_id[p.at]) p.conv, p_target_id[p.at],
+             count(*) OVER (PARTITION BY p.conv, p_target_id[p.at]), p.id
+        FROM stored p WHERE p.kind = 1 AND p_target_id[p.at] IS NOT NULL
+       ORDER BY p.conv, p_target_id[p.at], p.at DESC
+      ON CONFLICT (conversation_id, root_id)
+         DO UPDATE SET reply_count = z.reply_count + excluded.reply_count, last_id = excluded.last_id
+    ), mentioned AS (
+      INSERT INTO mentions (account_id, conversation_id, id)
+      SELECT u.account, p.conv, CASE WHEN p.kind = 1 THEN p.id ELSE p_target_id[p.at] END FROM stored p
+       CROSS JOIN LATERAL (SELECT DISTINCT unnest(p_mentions[p.at]::uuid[]) AS account) u
+       CROSS JOIN LATERAL (SELECT 1 FROM members z
+                            WHERE z.conversation_id = p.conv AND z.account_id = u.account AND z.left_at IS NULL
+                            LIMIT 1) b
+       WHERE NOT EXISTS (SELECT 1 FROM blocks z WHERE z.blocker_id = u.account AND z.blocked_id = p.acct)
+      ON CONFLICT DO NOTHING
+    ), sourced AS (
+      INSERT INTO message_sources (conversation_id, id, source)
+      SELECT p.conv, p.id, p_source[p.at] FROM stored p WHERE p_source[p.at] IS NOT NULL
+    )
+    INSERT INTO disappearing_messages (conversation_id, ordinal, id, expires_at)
+    SELECT p.conv, p.ordinal, p.id, p.expires_at FROM stored p WHERE p.expires_at IS NOT NULL;
+  END IF;
 END $$;
 
 GRANT SELECT, INSERT ON message_links TO aparte_service;
