@@ -16,7 +16,7 @@ ALSO_PUBLIC = {
     "accounts.passwords": "the hasher, which authentication is handed by app",
     "sessions.tokens": "the maker of tokens, which authentication is handed by app",
 }
-DOORS = {"http", "room_http", "frames", "rpc", "jobs"}
+DOORS = {"http", "room_http", "member_http", "frames", "rpc", "jobs"}
 HANDED_TO_DOORS = {
     "messages.coverage": "who must have an envelope, handed by app",
     "messages.writer": "the batch writer, handed by app",

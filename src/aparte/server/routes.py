@@ -9,6 +9,7 @@ from aparte.server.authentication import http as authentication
 from aparte.server.contacts import actions as contact_actions
 from aparte.server.contacts import http as contacts
 from aparte.server.conversations import http as conversations
+from aparte.server.conversations import member_http as members
 from aparte.server.conversations import room_http as rooms
 from aparte.server.devices import http as devices
 from aparte.server.drafts import http as drafts
@@ -59,6 +60,7 @@ class Slices:
     linking: linking.Doors
     state: state.Doors
     conversations: conversations.Doors
+    members: members.Doors
     rooms: rooms.Doors
     preferences: preferences.Doors
     messages: messages.Doors
@@ -81,6 +83,7 @@ def rest(s: Slices) -> list[Route]:
         *_linking(s),
         *_rooms(s),
         *_conversations(s),
+        *_members(s),
         *_groups(s),
         *_messages(s),
         *_ahead(s),
@@ -206,25 +209,38 @@ def _conversations(s: Slices) -> list[Route]:
         ),
         Route("GET", CONVERSATION + "/preferences", s.preferences.get, "not_member"),
         Route("PATCH", CONVERSATION + "/preferences", s.preferences.change, "not_member", limit="write"),
-        Route("POST", CONVERSATION + "/join", door.join, "not_found room_full forbidden mode_mismatch", limit="write"),
+        Route(
+            "POST",
+            CONVERSATION + "/join",
+            door.join,
+            "not_found banned room_full forbidden mode_mismatch",
+            limit="write",
+        ),
         Route("POST", CONVERSATION + "/leave", door.leave, "not_member forbidden mode_mismatch", 204, limit="write"),
-        Route("GET", CONVERSATION + "/members", door.members, "not_member"),
-        Route(
-            "PATCH",
-            CONVERSATION + "/members/{account}",
-            door.change_role,
-            "not_member not_found forbidden last_owner mode_mismatch",
-            204,
-            limit="write",
-        ),
-        Route(
-            "DELETE",
-            CONVERSATION + "/members/{account}",
-            door.remove,
-            "not_member not_found forbidden mode_mismatch",
-            204,
-            limit="write",
-        ),
+    ]
+
+
+def _members(s: Slices) -> list[Route]:
+    door = s.members
+    all_, one = CONVERSATION + "/members", CONVERSATION + "/members/{account}"
+    roles, role, banned = CONVERSATION + "/roles", CONVERSATION + "/roles/{role}", CONVERSATION + "/bans/{account}"
+    managed = "not_member forbidden archived"
+    below = f"{managed} not_found"
+    return [
+        Route("GET", all_, door.members, "not_member"),
+        Route("PATCH", one, door.change_member, f"{below} last_owner mode_mismatch", 204, limit="write"),
+        Route("DELETE", one, door.remove, f"{below} mode_mismatch", 204, limit="write"),
+        Route("PUT", one + "/nickname", door.rename, f"{below} mode_mismatch", 204, limit="write"),
+        Route("PUT", one + "/silence", door.silence, below, 204, limit="write"),
+        Route("DELETE", one + "/silence", door.lift_silence, below, 204, limit="write"),
+        Route("GET", CONVERSATION + "/silences", door.silences, managed),
+        Route("GET", roles, door.roles, "not_member"),
+        Route("POST", roles, door.create_role, f"{managed} too_many", 201, limit="write"),
+        Route("PATCH", role, door.change_role, below, limit="write"),
+        Route("DELETE", role, door.delete_role, below, 204, limit="write"),
+        Route("GET", CONVERSATION + "/bans", door.bans, managed),
+        Route("PUT", banned, door.ban, f"{below} mode_mismatch", 204, limit="write"),
+        Route("DELETE", banned, door.lift_ban, managed, 204, limit="write"),
     ]
 
 
@@ -255,8 +271,6 @@ def _groups(s: Slices) -> list[Route]:
             204,
             limit="write",
         ),
-        Route("GET", CONVERSATION + "/bans", door.bans, f"{group} forbidden"),
-        Route("DELETE", CONVERSATION + "/bans/{account}", door.lift_ban, f"{group} forbidden", 204, limit="write"),
         Route("GET", invite + "/statements", door.invite_statements, "not_found invite_over", limit="lookup"),
         Route("POST", invite + "/join", door.join_by_link, joined, limit="write"),
     ]
@@ -290,13 +304,21 @@ def _messages(s: Slices) -> list[Route]:
             204,
             limit="write",
         ),
-        Route("GET", CONVERSATION + "/messages", door.page, "not_member mode_mismatch"),
+        Route("GET", CONVERSATION + "/messages", door.page, "not_member not_found mode_mismatch"),
         Route("GET", CONVERSATION + "/entries", door.entries, "not_member resync"),
         Route("GET", MESSAGE, door.get, "not_member not_found mode_mismatch"),
         Route("PATCH", MESSAGE, door.edit, change, limit="write"),
         Route("DELETE", MESSAGE, door.delete, change, limit="write"),
         Route("POST", MESSAGE + "/restore", door.restore, change, limit="write"),
         Route("GET", MESSAGE + "/history", door.history, "not_member not_found gone mode_mismatch"),
+        Route("POST", MESSAGE + "/reactions", door.react, f"{change} too_many silenced archived", limit="write"),
+        Route("GET", MESSAGE + "/reactions", door.reactors, "not_member not_found gone mode_mismatch"),
+        Route("POST", MESSAGE + "/pin", door.pin, f"{change} too_many archived", limit="write"),
+        Route("GET", CONVERSATION + "/pins", door.pinned, "not_member mode_mismatch"),
+        Route("GET", MESSAGE + "/replies", door.replies, "not_member not_found mode_mismatch"),
+        Route("GET", CONVERSATION + "/threads", door.threads, "not_member mode_mismatch"),
+        Route("PUT", MESSAGE + "/follow", door.follow, "not_member not_found", 204, limit="write"),
+        Route("GET", "/mentions", door.mentions),
         Route("GET", MESSAGE + "/receipts", receipt.of_message, "not_member not_found"),
         Route("POST", CONVERSATION + "/read", receipt.read, "not_member not_found", 204, limit="write"),
         Route("POST", CONVERSATION + "/delivered", receipt.delivered, "not_member not_found", 204, limit="write"),
@@ -342,6 +364,7 @@ def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("group_keys", "*/5 * * * *", partial(message_actions.erase_group_keys, db)),
         Schedule("pending_chains", "*/5 * * * *", partial(until_none, message_actions.forget_pending)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
+        Schedule("repaired_counts", "17 4 * * 0", partial(message_actions.repair_counts, db)),
         Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
         Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),
         Schedule("stale_scheduled", "* * * * *", partial(scheduling_actions.mark_stale, db)),
@@ -358,6 +381,8 @@ def gateway(s: Slices) -> FrameTable:
         frames.Edit: FrameRoute(s.message_frames.edit, "write"),
         frames.Delete: FrameRoute(s.message_frames.delete, "write"),
         frames.Restore: FrameRoute(s.message_frames.restore, "write"),
+        frames.SetReaction: FrameRoute(s.message_frames.react, "write"),
+        frames.SetPin: FrameRoute(s.message_frames.pin, "write"),
         frames.Entries: FrameRoute(s.message_frames.entries),
         frames.Changes: FrameRoute(s.message_frames.changes),
         frames.State: FrameRoute(s.state_frames.state),

@@ -21,6 +21,7 @@ from aparte.server.config import Config, ConfigurationRefused
 from aparte.server.contacts import http as contacts_http
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import http as conversations_http
+from aparte.server.conversations import member_http as members_http
 from aparte.server.conversations import room_http as rooms_http
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.devices import http as devices_http
@@ -144,6 +145,7 @@ def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors,
         linking=linking_http.Doors(gate),
         state=state_http.Doors(db),
         conversations=conversations_http.Doors(db, gathering),
+        members=members_http.Doors(db),
         rooms=rooms_http.Doors(db),
         preferences=preferences_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),

@@ -258,6 +258,12 @@ class NewRole(msgspec.Struct, frozen=True, omit_defaults=True):
     is_default: bool = False
 
 
+class RoleList(msgspec.Struct, frozen=True):
+    """The roles that a conversation defines, the oldest first."""
+
+    roles: list[CustomRole]
+
+
 class RoleUpdate(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fields to change; those left out stay."""
 

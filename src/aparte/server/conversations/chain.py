@@ -222,7 +222,8 @@ async def update_out(
     """End memberships, each at the position of the statement that did it; the rows stay."""
     await tx.execute(
         """
-        UPDATE members m SET left_seq = o.seq, left_id = o.id, left_at = clock_timestamp(), role = 'member'
+        UPDATE members m SET left_seq = o.seq, left_id = o.id, left_at = clock_timestamp(), role = 'member',
+                             role_id = NULL
           FROM unnest($2::uuid[], $3::bigint[], $4::uuid[]) AS o (account_id, seq, id)
          WHERE m.conversation_id = $1 AND m.account_id = o.account_id
         """,

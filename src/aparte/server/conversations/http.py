@@ -10,14 +10,9 @@ from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
 from aparte.wire import limits
-from aparte.wire.conversations import (
-    Conversation,
-    MemberPage,
-    MemberUpdate,
-)
+from aparte.wire.conversations import Conversation
 from aparte.wire.groups import (
     Admitted,
-    BanList,
     EpochMembers,
     NewCard,
     NewGroup,
@@ -25,17 +20,8 @@ from aparte.wire.groups import (
     SignedStatement,
     StatementPage,
 )
-from aparte.wire.ids import AccountId, ConversationId, InviteToken
+from aparte.wire.ids import ConversationId, InviteToken
 from aparte.wire.keys import NewDirect
-
-Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_LIST)]
-
-
-class MembersQuery(msgspec.Struct, frozen=True):
-    """`after` is the `next` of the page before."""
-
-    after: AccountId | None = None
-    limit: Limit = 100
 
 
 class StatementsQuery(msgspec.Struct, frozen=True):
@@ -75,21 +61,6 @@ class Doors:
         """Leave; an owner's room passes on."""
         await actions.leave(self._db, call.caller, conversation_of(call))
 
-    async def members(self, call: Call[Nothing, MembersQuery]) -> MemberPage:
-        """List the current members."""
-        query = call.query
-        return await actions.members(self._db, call.caller, conversation_of(call), query.after, query.limit)
-
-    async def change_role(self, call: Call[MemberUpdate, Nothing]) -> None:
-        """Give a member another role."""
-        account = AccountId(call.id("account"))
-        if call.body.role is not msgspec.UNSET:
-            await actions.change_role(self._db, call.caller, conversation_of(call), account, call.body.role)
-
-    async def remove(self, call: Call[Nothing, Nothing]) -> None:
-        """Remove a member."""
-        await actions.remove(self._db, call.caller, conversation_of(call), AccountId(call.id("account")))
-
     # Groups -----------------------------------------------------------------------------------------------------------
 
     async def create_group(self, call: Call[NewGroup, Nothing]) -> Conversation:
@@ -111,14 +82,6 @@ class Doors:
     async def renew_card(self, call: Call[NewCard, Nothing]) -> None:
         """What an open link says of its group, anew, sealed for those who have the link."""
         await actions.renew_card(self._db, call.caller, conversation_of(call), call.id("link").bytes, call.body.card)
-
-    async def bans(self, call: Call[Nothing, Nothing]) -> BanList:
-        """Who is banned from a group."""
-        return await actions.bans(self._db, call.caller, conversation_of(call))
-
-    async def lift_ban(self, call: Call[Nothing, Nothing]) -> None:
-        """Lift a ban; where there is none, nothing happens."""
-        await actions.lift_ban(self._db, call.caller, conversation_of(call), AccountId(call.id("account")))
 
     async def invite_statements(self, call: Call[Nothing, StatementsQuery]) -> StatementPage:
         """The chain of the group that an invite link leads to."""

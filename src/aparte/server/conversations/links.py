@@ -11,7 +11,7 @@ from aparte.server.conversations.rules import ROLES
 from aparte.server.kit.db import Reader, Tx
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Ban
-from aparte.wire.ids import AccountId, ConversationId
+from aparte.wire.ids import FIRST_ID, AccountId, ConversationId
 
 
 async def upsert_link(
@@ -128,15 +128,41 @@ async def update_banned(tx: Tx, conversation: ConversationId, banned: Sequence[A
     )
 
 
-async def update_ban_lifted(tx: Tx, conversation: ConversationId, account: AccountId) -> None:
-    """Lift a ban; where there is none, nothing happens."""
-    await tx.execute(
-        """
-        UPDATE members SET banned_at = NULL, banned_by = NULL
-         WHERE conversation_id = $1 AND account_id = $2 AND banned_at IS NOT NULL
-        """,
-        conversation,
-        account,
+async def upsert_banned(tx: Tx, conversation: ConversationId, account: AccountId, by: AccountId, reason: str) -> bool:
+    """Ban one person, who is out or was never in; tells whether they were not banned already.
+
+    Who was never in has a row that says so: a membership that ended before the first entry.
+    """
+    return bool(
+        await tx.execute(
+            """
+            INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, left_seq, left_id, left_at,
+                                 read_seq, read_id, read_ordinal, banned_at, banned_by, ban_reason)
+            VALUES ($1, $2, 0, $5, 0, $5, clock_timestamp(), 0, $5, 0, clock_timestamp(), $3, $4)
+            ON CONFLICT (conversation_id, account_id) DO UPDATE
+               SET banned_at = excluded.banned_at, banned_by = excluded.banned_by, ban_reason = excluded.ban_reason
+             WHERE members.banned_at IS NULL
+            """,
+            conversation,
+            account,
+            by,
+            reason,
+            FIRST_ID,
+        )
+    )
+
+
+async def update_ban_lifted(tx: Tx, conversation: ConversationId, account: AccountId) -> bool:
+    """Lift a ban; tells whether there was one."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE members SET banned_at = NULL, banned_by = NULL, ban_reason = NULL
+             WHERE conversation_id = $1 AND account_id = $2 AND banned_at IS NOT NULL
+            """,
+            conversation,
+            account,
+        )
     )
 
 
@@ -159,9 +185,9 @@ async def select_bans(reader: Reader, conversation: ConversationId) -> list[Ban]
     """Who is banned, the oldest ban first."""
     rows = await reader.fetch(
         """
-        SELECT account_id, banned_by, banned_at FROM members
+        SELECT account_id, banned_by, banned_at, ban_reason FROM members
          WHERE conversation_id = $1 AND banned_at IS NOT NULL ORDER BY banned_at, account_id
         """,
         conversation,
     )
-    return [Ban(row["account_id"], row["banned_by"], row["banned_at"]) for row in rows]
+    return [Ban(row["account_id"], row["banned_by"], row["banned_at"], row["ban_reason"] or "") for row in rows]

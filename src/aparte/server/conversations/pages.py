@@ -1,4 +1,4 @@
-"""SQL of what people are shown: their conversations, the directory, the members of a conversation."""
+"""SQL of what people are shown: their conversations, the directory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,9 @@ import msgspec
 from aparte.server.conversations import rights, settings
 from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.kit.db import Reader, Row
-from aparte.wire.accounts import Person
 from aparte.wire.content import ConversationSettings, CustomRole
-from aparte.wire.conversations import Conversation, DirectoryRow, Member, Membership
-from aparte.wire.ids import AccountId, ConversationId, Position
+from aparte.wire.conversations import Conversation, DirectoryRow, Membership
+from aparte.wire.ids import AccountId, Position
 
 
 async def select_conversations(reader: Reader, account: AccountId, wanted: Wanted) -> list[Conversation]:
@@ -181,30 +180,3 @@ def directory_row_of(row: Row) -> DirectoryRow:
         picture=row["picture"],
         language=row["language"],
     )
-
-
-async def select_members(
-    reader: Reader, conversation: ConversationId, after: AccountId | None, limit: int
-) -> list[Member]:
-    """Current members in order of their ids."""
-    rows = await reader.fetch(
-        """
-        SELECT m.account_id, m.role, m.joined_seq, m.joined_id, m.joined_at, a.kind, a.username, a.display_name,
-               a.avatar_url
-          FROM members m JOIN accounts a USING (account_id)
-         WHERE m.conversation_id = $1 AND m.left_at IS NULL AND ($2::uuid IS NULL OR m.account_id > $2)
-         ORDER BY m.account_id LIMIT $3
-        """,
-        conversation,
-        after,
-        limit,
-    )
-    return [
-        Member(
-            person=Person(row["account_id"], row["kind"], row["username"], row["display_name"], row["avatar_url"]),
-            role=row["role"],
-            joined=Position(row["joined_seq"], row["joined_id"]),
-            joined_at=row["joined_at"],
-        )
-        for row in rows
-    ]

@@ -4,13 +4,17 @@ An override decides, else the custom role, else the base role (C-13). Where memb
 the base is what their readers apply, and the other two only narrow it: a server that could widen would be believed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
+import msgspec
+
 from aparte.e2ee.statement import POLICY_MEMBERS_ADD, POLICY_MODERATORS_WRITE
-from aparte.server.conversations.model import Place
+from aparte.server.conversations.model import Place, Seat, Standing
+from aparte.server.kit.db import Row
 from aparte.wire.content import ConversationKind, Mode, Permission, Role
+from aparte.wire.errors import Refusal
 
 RANK: dict[Role, int] = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 
@@ -33,6 +37,10 @@ LEAST: dict[Permission, Role] = {
 """From which base role on a right is there without anybody granting it."""
 LEAST_IN_CHAIN = LEAST | {"invite": "admin"}
 """As `LEAST`, where people are added by signed statements."""
+
+IN_ARCHIVE: Rights = frozenset({"edit_profile"})
+"""What may be done in an archived conversation beside reading: taking it out of the archive."""
+WHILE_SILENCED: Rights = ALL - {"post", "react"}
 
 
 def base(kind: ConversationKind, mode: Mode, role: Role, policy: int = 0) -> Rights:
@@ -82,16 +90,59 @@ def is_kept_from_posting(place: Place) -> bool:
     return is_denied or place.is_unwanted_bot
 
 
-def place_of(row: Mapping[str, Any]) -> Place:
-    """Read a place off a row with these columns: kind, encryption_mode, role, custom, overrides, policy, account_kind,
-    platform_role, allow_bots (the last three of the account and of the conversation's metadata)."""
+def place_of(row: Row) -> Place:
+    """Read a place off a row with these columns: kind, encryption_mode, role, overrides, custom, policy, allow_bots
+    (what the conversation's metadata says), account_kind, platform_role."""
     return Place(
         row["kind"],
         row["encryption_mode"],
         row["role"],
-        row["custom"] or {},
-        row["overrides"],
+        _read(row["custom"]) or {},
+        _read(row["overrides"]),
         row["policy"] or 0,
-        is_unwanted_bot=row["account_kind"] == "bot" and row["allow_bots"] is False,
+        is_unwanted_bot=row["account_kind"] == "bot" and _read(row["allow_bots"]) is False,
         is_guest=row["platform_role"] == "guest",
     )
+
+
+def _read(value: Any) -> Any:
+    """Whoever reads the log has jsonb as bytes, everybody else as what it says."""
+    return msgspec.json.decode(value) if isinstance(value, bytes) else value
+
+
+# Granting -------------------------------------------------------------------------------------------------------------
+
+
+def check_grant(actor: Standing, wanted: Mapping[Permission, bool], before: Mapping[Permission, bool]) -> None:
+    """Nobody grants what they may not do themselves; what was granted already may stay. Refuses with `forbidden`."""
+    granted = {right for right, is_granted in wanted.items() if is_granted and not before.get(right)}
+    if not granted <= actor.rights:
+        raise Refusal("forbidden", "you lack what you would grant")
+
+
+def check_seat(actor: Standing, seat: Seat, after: Place) -> None:
+    """Decide whether a member's place may be another one: they are below the actor, and gain nothing the actor lacks.
+
+    The owner, whom nobody is above, may wear a role and is denied nothing. Refuses with `forbidden`.
+    """
+    if seat.account != actor.account or actor.role != "owner":
+        check_below(actor, seat)
+    if not effective(after) - effective(seat.place) <= actor.rights:
+        raise Refusal("forbidden", "you lack what they would gain")
+    if seat.role == "owner" and not all({**after.custom, **after.overrides}.values()):
+        raise Refusal("forbidden", "nothing is denied to the owner")
+
+
+def check_holders(actor: Standing, holders: Sequence[Seat], custom: Mapping[Permission, bool]) -> None:
+    """Decide whether a role may be another one for those who have it; for whom nothing changes, nobody is asked."""
+    for seat in holders:
+        after = replace(seat.place, custom=custom)
+        is_denied = seat.role == "owner" and not all(custom.values())
+        if is_denied or effective(after) != effective(seat.place):
+            check_seat(actor, seat, after)
+
+
+def check_below(actor: Standing, target: Seat) -> None:
+    """Nobody changes the rights of who is at or above their own base role. Refuses with `forbidden`."""
+    if RANK[target.role] >= RANK[actor.role]:
+        raise Refusal("forbidden", "that role is not below yours")

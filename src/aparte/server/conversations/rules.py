@@ -5,24 +5,30 @@ Sources: C-13 (base roles), C-14 (guests read public rooms and do not post), R-1
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from aparte.e2ee import roster as rosters
 from aparte.e2ee.device_list import DeviceList
 from aparte.e2ee.statement import ADMIN, MEMBER, MODERATOR, OWNER
 from aparte.server.conversations.model import MemberRow, Right, RoomRow, Seat, Standing
 from aparte.server.conversations.rights import IN_ARCHIVE, RANK, WHILE_SILENCED
-from aparte.server.kit.names import check_name
+from aparte.server.kit.names import check_name, check_text
 from aparte.server.log.model import Difference
 from aparte.wire import limits
 from aparte.wire.accounts import PlatformRole
-from aparte.wire.content import Role
+from aparte.wire.content import CustomRole, Role
+from aparte.wire.conversations import RoleUpdate
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, DeviceId
 
 ROLES: dict[int, Role] = {MEMBER: "member", MODERATOR: "moderator", ADMIN: "admin", OWNER: "owner"}
 """Roles by the numbers that signed statements give them."""
 NUMBERS: dict[Role, int] = {role: number for number, role in ROLES.items()}
+
+LONGEST_SILENCE = timedelta(days=3_653)
 
 
 def check(right: Right, standing: Standing, platform: PlatformRole) -> None:
@@ -129,6 +135,39 @@ def check_managed(actor: Standing, target: MemberRow | Seat) -> None:
     """Whoever manages members does so with those below them, and without a higher role as a moderator would (R-155)."""
     if RANK[target.role] >= max(RANK[actor.role], RANK["moderator"]):
         raise Refusal("forbidden", "that role is not below yours")
+
+
+def check_silence(until: datetime, now: datetime) -> None:
+    """A silence ends by itself, while there is somebody who remembers why."""
+    if until.tzinfo is None or not now < until <= now + LONGEST_SILENCE:
+        raise Refusal("invalid", "a silence ends at a moment of the next ten years, with its time zone")
+
+
+def check_mode(standing: Standing) -> None:
+    """What the server would have to read is for conversations that it can read."""
+    if standing.mode != "server":
+        raise Refusal("mode_mismatch", "the server is not told this of encrypted conversations")
+
+
+def clean_reason(reason: str) -> str:
+    """Give a reason as it is stored. Raises Refusal `invalid`."""
+    return check_text(reason, limits.REASON, "the reason").strip()
+
+
+def clean_role_name(name: str) -> str:
+    """Give the name of a custom role as it is stored. Raises Refusal `invalid`."""
+    return check_name(name, limits.ROLE_NAME, "the name")
+
+
+def merged_role(old: CustomRole, wanted: RoleUpdate) -> CustomRole:
+    """Lay a change over a custom role; fields left out stay."""
+    return CustomRole(
+        old.id,
+        old.name if wanted.name is msgspec.UNSET else clean_role_name(wanted.name),
+        old.permissions if wanted.permissions is msgspec.UNSET else wanted.permissions,
+        old.colour if wanted.colour is msgspec.UNSET else wanted.colour,
+        old.is_default if wanted.is_default is msgspec.UNSET else wanted.is_default,
+    )
 
 
 def successor(others: Sequence[MemberRow]) -> MemberRow | None:

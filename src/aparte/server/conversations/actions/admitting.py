@@ -12,10 +12,14 @@ from uuid import UUID
 from aparte.e2ee.members import Membership
 from aparte.e2ee.statement import Action
 from aparte.server.accounts import actions as accounts
+from aparte.server.audit import actions as audit
+from aparte.server.audit.model import Event
 from aparte.server.contacts import actions as contacts
 from aparte.server.conversations import chain, differences, fold, links, rules
+from aparte.server.conversations.actions import membership, rights
 from aparte.server.conversations.model import Bounds, Facts, Prepared, Standings, Submission
 from aparte.server.keys import actions as keys
+from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.server.kit.doorbell import Joined, Left
@@ -148,7 +152,22 @@ async def write(
             removed = [_id(one) for one in sorted(fold.subjects_of(new.said, Action.REMOVE))]
             await links.update_banned(tx, conversation, removed, new.caller.account)
     await _tell(tx, conversation, standings, before)
+    await _settle(tx, taken[-1].caller, conversation, standings)
     return epoch, places[-1]
+
+
+async def _settle(tx: Tx, by: Caller, conversation: ConversationId, standings: Standings) -> None:
+    """What the server keeps of members beside the chain follows it; it narrows, and is told by entries of its own."""
+    entered = [one.account for one in standings.entered if standings.told.get(one.account)]
+    if entered:
+        await membership.keep(tx, by, conversation, entered, is_said=False)
+    if "owner" in standings.told.values():
+        await membership.free_owner(tx, by, conversation)
+    await rights.renew(tx, conversation, [account for account, role in standings.told.items() if role])
+    if standings.told:
+        roles = {str(account): role for account, role in standings.told.items()}
+        event = Event("membership_changed", by.account, by.session, conversation, details={"roles": roles})
+        await audit.record(tx, event)
 
 
 async def _write_links(

@@ -1,22 +1,46 @@
-"""Coming and going: join, leave, remove, change roles.
+"""Coming and going: join, leave, remove; the owner's succession.
 
 Each locks the head first, decides by what it then reads, and tells the room by an entry and the account by its state.
 """
 
-from aparte.server.conversations import pages, rules, store
+from collections.abc import Sequence
+
+from aparte.server.conversations import custom_roles, links, rules, seats, store
+from aparte.server.conversations.actions import journal, rights
 from aparte.server.conversations.actions.access import administer, authorise, seen
-from aparte.server.conversations.model import MemberRow
+from aparte.server.conversations.model import Author, Seat, WantedMembers
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Tx
 from aparte.server.kit.doorbell import Joined, Left
 from aparte.server.log import actions as log
-from aparte.server.log.model import NewEntry
+from aparte.server.log.model import Head
 from aparte.server.state import actions as state
 from aparte.wire import kinds
-from aparte.wire.content import Role
+from aparte.wire.content import MemberRights, MemberSilence, Role
 from aparte.wire.conversations import Conversation, MemberPage
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, Position
+
+
+async def admit(
+    tx: Tx, caller: Caller, head: Head, account: AccountId, role: Role, by: AccountId | None = None
+) -> None:
+    """Let somebody in, by whichever door; the head is locked. Refuses with `banned`.
+
+    They are given the default role. What was said against them when they left is said again: nobody ends a silence by
+    leaving. `by` is who invited them.
+    """
+    conversation = head.conversation
+    if await links.select_banned(tx, conversation, [account]):
+        raise Refusal("banned")
+    role_id = None if role == "owner" else await custom_roles.select_default(tx, conversation)
+    body = kinds.MemberChange(account, role, role_id)
+    at = await journal.append(tx, caller, conversation, kinds.JOINED, body)
+    await enter(tx, conversation, account, role, at, head.ordinal)
+    if by is not None:
+        await seats.update_invited_by(tx, conversation, account, by)
+    await keep(tx, caller, conversation, [account])
+    await journal.record(tx, caller, conversation, "member_joined", account, role=role)
 
 
 async def enter(
@@ -29,6 +53,21 @@ async def enter(
     tx.ring(Joined(account, conversation))
 
 
+async def keep(
+    tx: Tx, by: Caller | Author, conversation: ConversationId, accounts: Sequence[AccountId], *, is_said: bool = True
+) -> None:
+    """Settle what newcomers may do, and tell what was said against them before. `is_said`: their entry names the role
+    that they begin with."""
+    for kept in await seats.update_kept(tx, conversation, accounts):
+        if kept.overrides or (kept.role_id is not None and not is_said):
+            body = MemberRights(kept.account, kept.role_id, kept.overrides)
+            await journal.append(tx, by, conversation, kinds.RIGHTS, body)
+        if kept.silenced_until is not None:
+            silence = MemberSilence(kept.account, kept.silenced_until)
+            await journal.append(tx, by, conversation, kinds.SILENCED, silence)
+    await rights.renew(tx, conversation, accounts)
+
+
 async def tell(tx: Tx, conversation: ConversationId, account: AccountId, role: Role | None) -> None:
     """Let an account's own devices know its place in a conversation; None when it has none any more."""
     value = {"role": role} if role else None
@@ -36,7 +75,10 @@ async def tell(tx: Tx, conversation: ConversationId, account: AccountId, role: R
 
 
 async def join(db: Database, caller: Caller, conversation: ConversationId) -> Conversation:
-    """Enter a public room; whoever is in already stays as they are. Refuses with `not_found`, `room_full`."""
+    """Enter a public room; whoever is in already stays as they are.
+
+    Refuses with `not_found`, `banned`, `room_full`.
+    """
     rules.check_platform(caller.role)
     async with db.transaction() as tx:
         if await store.select_room(tx, conversation) is None:
@@ -47,10 +89,8 @@ async def join(db: Database, caller: Caller, conversation: ConversationId) -> Co
         head = await log.lock(tx, conversation)
         member = await store.select_member(tx, conversation, caller.account)
         if member is None or not member.is_current:
-            role = rules.role_of_newcomer(rules.check_join(await store.select_room(tx, conversation)))
-            body = kinds.MemberChange(caller.account, role)
-            at = await log.append(tx, NewEntry(conversation, kinds.JOINED, caller.account, body, caller.device))
-            await enter(tx, conversation, caller.account, role, at, head.ordinal)
+            room = rules.check_join(await store.select_room(tx, conversation))
+            await admit(tx, caller, head, caller.account, rules.role_of_newcomer(room))
         return await seen(tx, caller.account, conversation)
 
 
@@ -61,9 +101,7 @@ async def leave(db: Database, caller: Caller, conversation: ConversationId) -> N
         standing = await authorise(tx, caller, conversation, "read")
         rules.check_not_group(standing)
         rules.check_leave(standing)
-        heir = None
-        if standing.role == "owner":
-            heir = rules.successor(await store.select_successors(tx, conversation), standing)
+        heir = await heir_of(tx, conversation) if standing.role == "owner" else None
         await exit_(tx, caller, conversation, caller.account, kinds.LEFT)
         if heir is not None:
             await promote(tx, caller, conversation, heir, "owner")
@@ -74,58 +112,75 @@ async def remove(db: Database, caller: Caller, conversation: ConversationId, acc
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         standing = await administer(tx, caller, conversation, "manage_members")
-        rules.check_removal(standing, await current(tx, conversation, account))
+        rules.check_removal(standing, await seated(tx, conversation, account))
         await exit_(tx, caller, conversation, account, kinds.REMOVED)
 
 
-async def change_role(
-    db: Database, caller: Caller, conversation: ConversationId, account: AccountId, role: Role
-) -> None:
-    """Give a member another base role; giving `owner` makes the giver an admin, both in one transaction."""
-    async with db.transaction() as tx:
-        await log.lock(tx, conversation)
-        standing = await administer(tx, caller, conversation, "manage_roles")
-        target = await current(tx, conversation, account)
-        rules.check_role_change(standing, target, role)
-        if role == target.role:
-            return
-        if role == "owner":
-            giver = await current(tx, conversation, caller.account)
-            await promote(tx, caller, conversation, giver, "admin")
-        await promote(tx, caller, conversation, target, role)
+async def succeed(tx: Tx, account: AccountId) -> None:
+    """Pass every room that an account owns on to the next in rank: its owner is about to be gone (C-44, B-104).
+
+    Where nobody else is in, the room stays as it is. Groups are passed on by their own statements.
+    """
+    owned = await store.select_owned(tx, account)
+    await log.lock_all(tx, owned)
+    for conversation in await store.select_owned(tx, account):
+        heir = await heir_of(tx, conversation)
+        if heir is not None:
+            await promote(tx, Author(account), conversation, account, "member")
+            await promote(tx, Author(account), conversation, heir, "owner")
 
 
-async def current(tx: Tx, conversation: ConversationId, account: AccountId) -> MemberRow:
+async def heir_of(tx: Tx, conversation: ConversationId) -> AccountId | None:
+    """Who owns a room when its owner does not any more."""
+    heir = rules.successor(await store.select_successors(tx, conversation))
+    return heir.account if heir else None
+
+
+async def seated(tx: Tx, conversation: ConversationId, account: AccountId) -> Seat:
     """A current member, or `not_found`."""
-    member = await store.select_member(tx, conversation, account)
-    if member is None or not member.is_current:
+    found = await seats.select_seats(tx, conversation, [account])
+    if not found:
         raise Refusal("not_found")
-    return member
+    return found[0]
 
 
-async def exit_(tx: Tx, caller: Caller, conversation: ConversationId, account: AccountId, kind: int) -> None:
+async def exit_(
+    tx: Tx, caller: Caller, conversation: ConversationId, account: AccountId, kind: int, *, is_banned: bool = False
+) -> None:
     """End a membership by an entry of the given kind."""
-    body = kinds.MemberChange(account)
-    at = await log.append(tx, NewEntry(conversation, kind, caller.account, body, caller.device))
+    at = await journal.append(tx, caller, conversation, kind, kinds.MemberChange(account, is_banned=is_banned))
     await store.update_left(tx, conversation, account, at)
     await store.update_member_count(tx, conversation, -1)
     await tell(tx, conversation, account, None)
+    name = "member_left" if kind == kinds.LEFT else "member_removed"
+    await journal.record(tx, caller, conversation, name, account)
     tx.ring(Left(account, conversation))
 
 
-async def promote(tx: Tx, caller: Caller, conversation: ConversationId, member: MemberRow, role: Role) -> None:
-    """Write a role and its entry."""
-    await store.update_role(tx, conversation, member.account, role)
-    body = kinds.MemberChange(member.account, role)
-    await log.append(tx, NewEntry(conversation, kinds.ROLE, caller.account, body, caller.device))
-    await tell(tx, conversation, member.account, role)
+async def promote(tx: Tx, by: Caller | Author, conversation: ConversationId, account: AccountId, role: Role) -> None:
+    """Write a base role, its entry, and what follows from it."""
+    await store.update_role(tx, conversation, account, role)
+    await journal.append(tx, by, conversation, kinds.ROLE, kinds.MemberChange(account, role))
+    await tell(tx, conversation, account, role)
+    await journal.record(tx, by, conversation, "role_changed", account, role=role)
+    if role == "owner":
+        await free_owner(tx, by, conversation)
+    await rights.renew(tx, conversation, [account])
 
 
-async def members(
-    db: Database, caller: Caller, conversation: ConversationId, after: AccountId | None, limit: int
-) -> MemberPage:
-    """List who is in."""
+async def free_owner(tx: Tx, by: Caller | Author, conversation: ConversationId) -> None:
+    """Whoever owns a conversation now is bound by nothing that somebody said before: nobody is left to take it back."""
+    freed = await seats.update_owner(tx, conversation)
+    if freed is not None and freed.overrides:
+        await journal.append(tx, by, conversation, kinds.RIGHTS, MemberRights(freed.account, freed.role_id))
+    if freed is not None and freed.silenced_until is not None:
+        await journal.append(tx, by, conversation, kinds.SILENCED, MemberSilence(freed.account))
+
+
+async def members(db: Database, caller: Caller, conversation: ConversationId, wanted: WantedMembers) -> MemberPage:
+    """List who is in, or who of one base role is (R-150)."""
     async with db.read() as reader:
         await authorise(reader, caller, conversation, "read")
-        found = await pages.select_members(reader, conversation, after, limit + 1)
-    return MemberPage(found[:limit], found[limit - 1].person.id if len(found) > limit else None)
+        found = await seats.select_members(reader, conversation, wanted)
+    has_more = len(found) > wanted.limit
+    return MemberPage(found[: wanted.limit], found[wanted.limit - 1].person.id if has_more else None)
