@@ -57,6 +57,16 @@ class Frames:
         at = await actions.restore(self._db, caller, frame.conversation, frame.message, frame.client_message_id)
         reply(_sent(frame.ref, at))
 
+    async def react(self, caller: Caller, frame: frames.SetReaction, reply: Reply) -> None:
+        """Set a reaction, or take it back."""
+        at = await actions.react(self._db, caller, frame.conversation, frame.message, frame.reaction)
+        reply(_sent(frame.ref, at) if at else frames.Done(frame.ref))
+
+    async def pin(self, caller: Caller, frame: frames.SetPin, reply: Reply) -> None:
+        """Pin a message for everybody, or unpin it."""
+        at = await actions.pin(self._db, caller, frame.conversation, frame.message, frame.pin)
+        reply(_sent(frame.ref, at) if at else frames.Done(frame.ref))
+
     async def entries(self, caller: Caller, frame: frames.Entries, reply: Reply) -> None:
         """Read the log after an entry."""
         page = await actions.entries(self._db, caller, frame.conversation, frame.after, frame.limit)

@@ -12,30 +12,43 @@ from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.pages import Where
 from aparte.server.messages.writer import Writer
 from aparte.wire import limits
+from aparte.wire.content import Emoji
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Distributions
 from aparte.wire.ids import FIRST_ID, ClientMessageId, ConversationId, EntryId
 from aparte.wire.messages import (
     ChangeMessage,
     EntryPage,
+    Follow,
     History,
+    Mentioned,
     Message,
     MessagePage,
+    PinList,
+    PinMessage,
+    QuotePage,
+    React,
+    ReactorPage,
     RestoreMessage,
     SendMessage,
     Sent,
+    ThreadPage,
 )
 from aparte.wire.sealed import SealEntry
 
 
 class PageQuery(msgspec.Struct, frozen=True):
-    """At most one of `before`, `after`, `around`; none means the newest page. `tombstones` keeps deleted ones in."""
+    """At most one of `before`, `after`, `around`; none means the newest page. `tombstones` keeps deleted ones in.
+
+    `thread`: of what was said under this message, instead of all that was said.
+    """
 
     before: EntryId | None = None
     after: EntryId | None = None
     around: EntryId | None = None
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_MESSAGES)] = 50
     tombstones: bool = False
+    thread: EntryId | None = None
 
 
 class EntriesQuery(msgspec.Struct, frozen=True):
@@ -50,6 +63,33 @@ class DeleteQuery(msgspec.Struct, frozen=True):
 
     scope: Literal["everyone", "me"] = "everyone"
     client_message_id: ClientMessageId | None = None
+
+
+class ReactorsQuery(msgspec.Struct, frozen=True):
+    """Who has set `emoji`; `after` is `next` of the page before."""
+
+    emoji: Emoji
+    after: EntryId = FIRST_ID
+
+
+class RepliesQuery(msgspec.Struct, frozen=True):
+    """`after` is `next` of the page before."""
+
+    after: EntryId = FIRST_ID
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_MESSAGES)] = 50
+
+
+class MentionsQuery(msgspec.Struct, frozen=True):
+    """`before` is `next` of the page before."""
+
+    before: EntryId | None = None
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_MESSAGES)] = 50
+
+
+class ThreadsQuery(MentionsQuery, frozen=True):
+    """`before` is `next` of the page before; `followed` leaves out what the caller does not follow."""
+
+    followed: bool = False
 
 
 def conversation_of(call: Call[Any, Any]) -> ConversationId:
@@ -89,7 +129,7 @@ class Doors:
         query = call.query
         if sum(place is not None for place in (query.before, query.after, query.around)) > 1:
             raise Refusal("invalid", "at most one of before, after, around")
-        where = Where(query.before, query.after, query.around, query.tombstones)
+        where = Where(query.before, query.after, query.around, query.tombstones, query.thread)
         return await actions.page(self._db, call.caller, conversation_of(call), where, query.limit)
 
     async def entries(self, call: Call[Nothing, EntriesQuery]) -> EntryPage:
@@ -123,3 +163,40 @@ class Doors:
     async def history(self, call: Call[Nothing, Nothing]) -> History:
         """Read every version of a message."""
         return await actions.history(self._db, call.caller, conversation_of(call), message_of(call))
+
+    async def react(self, call: Call[React, Nothing]) -> Sent | None:
+        """Set a reaction, or take it back; no answer where there was none to take back."""
+        return await actions.react(self._db, call.caller, conversation_of(call), message_of(call), call.body)
+
+    async def reactors(self, call: Call[Nothing, ReactorsQuery]) -> ReactorPage:
+        """Read who has set an emoji under a message."""
+        conversation, message, query = conversation_of(call), message_of(call), call.query
+        return await actions.reactors(self._db, call.caller, conversation, message, query.emoji, query.after)
+
+    async def pin(self, call: Call[PinMessage, Nothing]) -> Sent | None:
+        """Pin a message for everybody, or unpin it; no answer where it was not pinned."""
+        return await actions.pin(self._db, call.caller, conversation_of(call), message_of(call), call.body)
+
+    async def pinned(self, call: Call[Nothing, Nothing]) -> PinList:
+        """Read what is pinned."""
+        return await actions.pinned(self._db, call.caller, conversation_of(call))
+
+    async def replies(self, call: Call[Nothing, RepliesQuery]) -> QuotePage:
+        """Read what answers a message by quoting it."""
+        conversation, message, query = conversation_of(call), message_of(call), call.query
+        return await actions.replies(self._db, call.caller, conversation, message, query.after, query.limit)
+
+    async def threads(self, call: Call[Nothing, ThreadsQuery]) -> ThreadPage:
+        """Read the threads of a conversation, the one with the newest reply first."""
+        query, conversation = call.query, conversation_of(call)
+        return await actions.threads(
+            self._db, call.caller, conversation, query.before, query.limit, followed=query.followed
+        )
+
+    async def follow(self, call: Call[Follow, Nothing]) -> None:
+        """Follow what is said under a message, or no longer."""
+        await actions.follow(self._db, call.caller, conversation_of(call), message_of(call), on=call.body.on)
+
+    async def mentions(self, call: Call[Nothing, MentionsQuery]) -> Mentioned:
+        """Read what mentions me, from all of my conversations."""
+        return await actions.mentions(self._db, call.caller, call.query.before, call.query.limit)

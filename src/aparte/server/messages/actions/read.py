@@ -8,7 +8,7 @@ from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader
 from aparte.server.log import actions as log
 from aparte.server.log.model import Marker
-from aparte.server.messages import pages, rules, sealed, store, sync
+from aparte.server.messages import current, pages, rules, sealed, store, sync
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import FIRST_ID, AccountId, ConversationId, EntryId, Position, first_id_at
 from aparte.wire.messages import EntryPage, Head, History, Message, MessagePage
@@ -20,10 +20,13 @@ RECENT = timedelta(days=2)
 async def page(
     db: Database, caller: Caller, conversation: ConversationId, where: pages.Where, limit: int
 ) -> MessagePage:
-    """Page through a conversation, in order of time, without what is deleted (unless tombstones are asked for)."""
+    """Page through a conversation or one of its threads, in order of time, without what is deleted (unless tombstones
+    are asked for). A thread is there as long as its root is, deleted or not."""
     async with db.read_log() as reader:
         standing = await conversations.authorise(reader, caller, conversation, "read")
         rules.check_readable(standing)
+        if where.thread and await current.select_message(reader, conversation, where.thread, caller.account) is None:
+            raise Refusal("not_found")
         return await pages.select_page(reader, standing, where, limit)
 
 
@@ -47,19 +50,19 @@ async def get(db: Database, caller: Caller, conversation: ConversationId, messag
     """Read one message; a tombstone if it is deleted."""
     async with db.read_log() as reader:
         rules.check_readable(await conversations.authorise(reader, caller, conversation, "read"))
-        found = await pages.select_message(reader, conversation, message, caller.account)
+        found = await current.select_message(reader, conversation, message, caller.account)
     if found is None:
         raise Refusal("not_found")
     return found
 
 
 async def history(db: Database, caller: Caller, conversation: ConversationId, message: EntryId) -> History:
-    """Read every version of a message; none of a deleted one."""
+    """Read every version of a message; none of a deleted or expired one."""
     now_ = await get(db, caller, conversation, message)
     if now_.deleted_at is not None or now_.erased_at is not None:
         raise Refusal("gone")
     async with db.read_log() as reader:
-        return History(await pages.select_versions(reader, conversation, message))
+        return History(await pages.select_versions(reader, conversation, message, caller.account))
 
 
 async def place_of(reader: Reader, conversation: ConversationId, entry: EntryId) -> tuple[Position, int]:

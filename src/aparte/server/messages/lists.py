@@ -1,0 +1,89 @@
+"""SQL of lists of messages beside the pages: what is pinned, what quotes a message, roots of threads, mentions.
+
+Plans are pinned (`Database.read_log`). Only what is there is listed: not deleted, expired, or hidden from the asker.
+"""
+
+from typing import LiteralString
+
+from aparte.server.conversations.model import Standing
+from aparte.server.kit.db import Reader
+from aparte.server.messages.current import COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, THERE, messages_of
+from aparte.wire import limits
+from aparte.wire.ids import AccountId, ConversationId, EntryId
+from aparte.wire.messages import Message
+
+_PINS: LiteralString = " FROM pins q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.message_id"
+PINNED: LiteralString = (
+    COLUMNS + _PINS + JOINS + " WHERE q.conversation_id = $2 AND" + THERE + " ORDER BY q.id DESC LIMIT $3"
+)
+
+_QUOTES: LiteralString = (
+    " FROM message_links q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id"
+)
+_QUOTING: LiteralString = " WHERE q.conversation_id = $2 AND q.target_id = $3 AND q.link = 2 AND q.id > $4 AND"
+QUOTING: LiteralString = COLUMNS + _QUOTES + JOINS + _QUOTING + THERE + " ORDER BY q.id LIMIT $5"
+
+_ROOTS: LiteralString = " FROM threads q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id"
+_ANSWERED: LiteralString = " WHERE q.conversation_id = $2 AND q.last_id < $3 AND q.reply_count > 0 AND"
+_ORDER: LiteralString = NOT_EXPIRED + " AND" + NOT_HIDDEN + " ORDER BY q.last_id DESC LIMIT $4"
+THREADS: LiteralString = COLUMNS + _ROOTS + JOINS + _ANSWERED + _ORDER
+
+_FOLLOWS: LiteralString = """
+      FROM thread_follows w
+      JOIN threads q ON q.conversation_id = w.conversation_id AND q.root_id = w.root_id
+      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id
+"""
+_FOLLOWING: LiteralString = " w.account_id = $1 AND w.conversation_id = $2 AND w.is_following AND"
+FOLLOWED: LiteralString = COLUMNS + _FOLLOWS + JOINS + _ANSWERED + _FOLLOWING + _ORDER
+
+_NAMING: LiteralString = """
+      FROM mentions q
+      JOIN LATERAL (SELECT 1 FROM members b JOIN conversations c ON c.conversation_id = b.conversation_id
+                     WHERE b.conversation_id = q.conversation_id AND b.account_id = $1 AND b.left_at IS NULL
+                       AND c.deleted_at IS NULL LIMIT 1) b ON true
+      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id
+"""
+_NAMED: LiteralString = """
+     WHERE q.account_id = $1 AND q.id < $2
+       AND NOT EXISTS (SELECT 1 FROM blocks k WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id) AND
+"""
+MENTIONING: LiteralString = COLUMNS + _NAMING + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
+
+
+async def select_pinned(reader: Reader, standing: Standing) -> list[Message]:
+    """What is pinned, the newest pin first."""
+    return messages_of(await reader.fetch(PINNED, standing.account, standing.conversation, limits.PINS))
+
+
+async def select_quoting(
+    reader: Reader, standing: Standing, message: EntryId, after: EntryId, limit: int
+) -> list[Message]:
+    """What answers a message by quoting it, in order of time."""
+    rows = await reader.fetch(QUOTING, standing.account, standing.conversation, message, after, limit)
+    return messages_of(rows)
+
+
+async def select_threads(
+    reader: Reader, standing: Standing, before: EntryId, limit: int, *, followed: bool
+) -> list[Message]:
+    """Roots of threads that have replies, the newest reply first; a deleted root is a tombstone."""
+    statement = FOLLOWED if followed else THREADS
+    return messages_of(await reader.fetch(statement, standing.account, standing.conversation, before, limit))
+
+
+async def select_mentioning(reader: Reader, account: AccountId, before: EntryId, limit: int) -> list[Message]:
+    """What mentions somebody in the conversations that they are in, newest first, but for people they block."""
+    return messages_of(await reader.fetch(MENTIONING, account, before, limit))
+
+
+async def count_pins(reader: Reader, conversation: ConversationId) -> int:
+    """How many pinned messages are there for everybody."""
+    count: int = await reader.fetchval(
+        """
+        SELECT count(*) FROM pins p JOIN messages m ON m.conversation_id = p.conversation_id AND m.id = p.message_id
+         WHERE p.conversation_id = $1 AND m.deletion_id IS NULL AND m.erased_at IS NULL
+           AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
+        """,
+        conversation,
+    )
+    return count
