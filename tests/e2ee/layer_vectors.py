@@ -12,6 +12,7 @@ import msgspec
 from tests.e2ee.group_vectors import bad_group_payloads, grants, group_payloads, invites
 from tests.e2ee.membership_vectors import memberships
 from tests.e2ee.people import seeded
+from tests.e2ee.record_vectors import records
 
 from aparte.e2ee import container, content, device_list, entry, linking, payload
 from aparte.e2ee.device_list import NO_LIST, DeviceList, ListedDevice, Signed
@@ -384,6 +385,7 @@ FILES: dict[str, Callable[[], dict[str, Any]]] = {
     "memberships": memberships,
     "invites": invites,
     "grants": grants,
+    "records": records,
 }
 
 if __name__ == "__main__":

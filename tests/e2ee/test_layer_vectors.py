@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 from tests.e2ee.layer_vectors import FILES, FOLDER, patterned
 
-from aparte.e2ee import container, content, device_list, entry, grant, invite, invite_card, linking, membership, payload
+from aparte.e2ee import (
+    container,
+    content,
+    device_list,
+    entry,
+    grant,
+    invite,
+    invite_card,
+    linking,
+    membership,
+    payload,
+    record,
+)
 from aparte.e2ee.device_list import DeviceList, Signed
 from aparte.e2ee.entry import Head
 from aparte.e2ee.errors import BadContent, BadList, BadStatement, E2eeError, InvalidMessage, NeedsNewer
@@ -313,6 +325,23 @@ def test_invite_cards() -> None:
     for refused in vectors["refused_cards"]:
         with pytest.raises(InvalidMessage):
             invite_card.open_(bytes.fromhex(vectors["invites"][0]["seed"]), bytes.fromhex(refused["container"]))
+
+
+def test_records() -> None:
+    vectors = load("records")
+    private, conversation = bytes.fromhex(vectors["account_private"]), bytes.fromhex(vectors["conversation"])
+    salt = bytes.fromhex(vectors["salt"])
+    assert hkdf(b"", private, b"aparte-record-v1", 32).hex() == vectors["key"]
+    for vector in vectors["drafts"]:
+        draft = record.open_draft(private, conversation, bytes.fromhex(vector["container"]))
+        assert (draft.at, draft.text) == (vector["at"], vector["text"])
+        assert record.seal_draft(private, conversation, draft, lambda _: salt).hex() == vector["container"]
+        assert container.open_(
+            bytes.fromhex(vectors["key"]), b"record\0draft\0" + conversation, bytes.fromhex(vector["container"])
+        )
+    for refused in vectors["refused_drafts"]:
+        with pytest.raises(InvalidMessage):
+            record.open_draft(private, conversation, bytes.fromhex(refused["container"]))
 
 
 def test_grants() -> None:
