@@ -13,6 +13,7 @@ from aparte.wire.content import (
     ConversationSettings,
     CustomRole,
     Description,
+    MessageContent,
     Mode,
     Permission,
     Permissions,
@@ -119,6 +120,15 @@ class Membership(msgspec.Struct, frozen=True, omit_defaults=True):
     preferences: Preferences = Preferences()
 
 
+class LastMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The newest message of a conversation that is there for the caller; what is sealed has no content here."""
+
+    id: EntryId
+    account: AccountId
+    at: datetime
+    content: MessageContent | None = None
+
+
 class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     """A conversation as one of its members sees it. The newest entry is at `head`, the oldest kept at `floor`."""
 
@@ -150,6 +160,7 @@ class Conversation(msgspec.Struct, frozen=True, omit_defaults=True):
     picture: str | None = None
     settings: ConversationSettings = ConversationSettings()
     roles: list[CustomRole] = []
+    last_message: LastMessage | None = None
 
 
 class ConversationPage(msgspec.Struct, frozen=True):

@@ -1,11 +1,12 @@
 """Conversations: what they are called, who is in them and what each member may do.
 
 Owns `conversations`, `members`, `conversation_roles`, `statements`, `memberships`, `invite_links` and `invites`; reads
-`heads`, `messages` and `hidden_messages` for unread counts, `accounts` for names, `blocks` for who is blocked.
-Invariants: a conversation that anybody is in has exactly one
-owner, if it has roles; `member_count` counts current members; a member who comes back gets the same row with a new
-place to start from; unread = ordinals after the read mark that are not excepted; a direct conversation has the id that
-follows from its two accounts, its members never change, and its roster follows their device lists.
+`heads`, `messages`, `hidden_messages` and `disappearing_messages` for unread counts, `entries` for the newest words,
+`accounts` for names, `blocks` for who is blocked, `preferences` for what a member has set. Invariants: a conversation
+that anybody is in has exactly one owner, if it has roles; `member_count` counts current members; who comes back
+gets the same row with a new place to start from; unread = ordinals after the read mark that are not excepted; a direct
+conversation has the id that follows from its two accounts, its members never change, and its roster follows their
+device lists.
 
 Who is in a group follows from signed statements: its id from the first one, its members, roles, links and policy from
 all of them, its roster from the last one and the device lists. The rows are what `aparte.e2ee.membership` makes of the

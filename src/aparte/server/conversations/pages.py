@@ -8,9 +8,9 @@ import msgspec
 from aparte.server.conversations import rights, settings
 from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.kit.db import Reader, Row
-from aparte.wire.content import ConversationSettings, CustomRole
-from aparte.wire.conversations import Conversation, DirectoryRow, Membership
-from aparte.wire.ids import AccountId, Position
+from aparte.wire.content import ConversationSettings, CustomRole, MessageContent
+from aparte.wire.conversations import Conversation, DirectoryRow, LastMessage, Membership, Preferences
+from aparte.wire.ids import AccountId, Position, time_of
 
 
 async def select_conversations(reader: Reader, account: AccountId, wanted: Wanted) -> list[Conversation]:
@@ -31,14 +31,24 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
                                                     'colour', r.colour, 'is_default', r.is_default)
                                  ORDER BY r.created_at, r.role_id)
                   FROM conversation_roles r WHERE r.conversation_id = m.conversation_id) AS roles,
+               CASE WHEN f.muted_until > now() THEN f.muted_until END AS muted_until, f.level,
+               f.is_pinned AS has_pinned, f.is_archived AS has_archived, f.is_marked_unread, f.labels,
+               f.settings AS own_settings,
+               l.id AS shown_id, l.account_id AS shown_account, l.content AS shown_content,
                greatest(0, h.last_ordinal - m.read_ordinal
                  - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
                        AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
+                 - (SELECT count(*) FROM disappearing_messages x
+                     WHERE x.conversation_id = m.conversation_id AND x.ordinal > m.read_ordinal
+                       AND x.expires_at <= clock_timestamp()
+                       AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = x.conversation_id
+                                          AND z.id = x.id AND z.deletion_id IS NOT NULL))
                  - (SELECT count(*) FROM hidden_messages y
                      WHERE y.account_id = m.account_id AND y.conversation_id = m.conversation_id
                        AND y.ordinal > m.read_ordinal
                        AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = y.conversation_id
-                                          AND z.id = y.id AND z.deletion_id IS NOT NULL))) AS unread
+                                          AND z.id = y.id AND (z.deletion_id IS NOT NULL
+                                                               OR z.expires_at <= clock_timestamp())))) AS unread
           FROM members m
           JOIN conversations c USING (conversation_id)
           JOIN heads h USING (conversation_id)
@@ -48,6 +58,16 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
           LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
           LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
                              AND p.account_id <> m.account_id
+          LEFT JOIN preferences f ON f.account_id = m.account_id AND f.conversation_id = m.conversation_id
+          LEFT JOIN LATERAL (
+            SELECT x.id, x.account_id, coalesce(e.body, x.content) AS content
+              FROM messages x
+              LEFT JOIN entries e ON e.conversation_id = x.conversation_id AND e.id = x.edit_id
+             WHERE x.conversation_id = m.conversation_id AND x.deletion_id IS NULL AND x.erased_at IS NULL
+               AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())
+               AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = $1
+                                  AND y.conversation_id = x.conversation_id AND y.id = x.id)
+             ORDER BY x.id DESC LIMIT 1) l ON true
          WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
            AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
            AND ($4::conversation_kind IS NULL OR c.kind = $4) AND ($5::boolean IS NULL OR c.is_public = $5)
@@ -107,6 +127,7 @@ def conversation_of(row: Row) -> Conversation:
         picture=row["picture"],
         settings=settings_of(row),
         roles=msgspec.convert(row["roles"] or [], list[CustomRole]),
+        last_message=last_message_of(row) if row["shown_id"] else None,
     )
 
 
@@ -120,6 +141,31 @@ def membership_of(row: Row) -> Membership:
         unread=row["unread"],
         permissions=sorted(rights.effective(rights.place_of(row))),
         silenced_until=row["silenced_until"],
+        preferences=preferences_of(row) if row["level"] else Preferences(),
+    )
+
+
+def preferences_of(row: Row) -> Preferences:
+    """Render what the asker has set for oneself."""
+    return Preferences(
+        row["level"],
+        row["muted_until"],
+        row["has_pinned"],
+        row["has_archived"],
+        row["is_marked_unread"],
+        row["labels"],
+        row["own_settings"],
+    )
+
+
+def last_message_of(row: Row) -> LastMessage:
+    """Render the newest message that is there for the asker; sealed words are not the server's."""
+    content = row["shown_content"]
+    return LastMessage(
+        row["shown_id"],
+        row["shown_account"],
+        time_of(row["shown_id"]),
+        msgspec.convert(content, MessageContent) if content is not None else None,
     )
 
 
