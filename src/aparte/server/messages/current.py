@@ -53,9 +53,10 @@ _BESIDE: LiteralString = """
 JOINS: LiteralString = _BESIDE + _REACTIONS
 NOT_EXPIRED: LiteralString = " (m.expires_at IS NULL OR m.expires_at > clock_timestamp())"
 NOT_HIDDEN: LiteralString = """
-       NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = $1
-                      AND y.conversation_id = m.conversation_id AND y.id = m.id)
+       (SELECT y.id FROM hidden_messages y WHERE y.account_id = $1
+           AND y.conversation_id = m.conversation_id AND y.id = m.id LIMIT 1) IS NULL
 """
+"""Asked row by row: an anti-join goes through all that somebody has hidden, for each message."""
 THERE: LiteralString = " m.deletion_id IS NULL AND m.erased_at IS NULL AND" + NOT_EXPIRED + " AND" + NOT_HIDDEN
 """For lists that show no tombstones."""
 _ONE: LiteralString = (

@@ -45,7 +45,7 @@ _NAMING: LiteralString = """
 """
 _NAMED: LiteralString = """
      WHERE q.account_id = $1 AND q.id < $2
-       AND NOT EXISTS (SELECT 1 FROM blocks k WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id) AND
+       AND (SELECT k.blocked_id FROM blocks k WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id LIMIT 1) IS NULL AND
 """
 MENTIONING: LiteralString = COLUMNS + _NAMING + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
 
