@@ -37,6 +37,8 @@ class Standing:
     """None as soon as it is past."""
     silence_reason: str = ""
     is_archived: bool = False
+    denied: frozenset[Permission] = frozenset()
+    """What custom role and overrides take from the base role."""
 
     @property
     def has_chain(self) -> bool:

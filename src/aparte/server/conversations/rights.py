@@ -4,13 +4,13 @@ An override decides, else the custom role, else the base role (C-13). Where memb
 the base is what their readers apply, and the other two only narrow it: a server that could widen would be believed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
 import msgspec
 
-from aparte.e2ee.statement import POLICY_MEMBERS_ADD, POLICY_MODERATORS_WRITE
+from aparte.e2ee.statement import POLICY_MEMBERS_ADD, POLICY_MODERATORS_WRITE, Action
 from aparte.server.conversations.model import Place, Seat, Standing
 from aparte.server.kit.db import Row
 from aparte.wire.content import ConversationKind, Mode, Permission, Role
@@ -37,6 +37,15 @@ LEAST: dict[Permission, Role] = {
 """From which base role on a right is there without anybody granting it."""
 LEAST_IN_CHAIN = LEAST | {"invite": "admin"}
 """As `LEAST`, where people are added by signed statements."""
+
+DOES: dict[Action, Permission] = {
+    Action.ADD: "invite",
+    Action.LINK: "invite",
+    Action.REMOVE: "manage_members",
+    Action.ROLE: "manage_roles",
+    Action.POLICY: "edit_profile",
+}
+"""Which right a signed statement is the use of; leaving and joining need none."""
 
 IN_ARCHIVE: Rights = frozenset({"edit_profile"})
 """What may be done in an archived conversation beside reading: taking it out of the archive."""
@@ -78,6 +87,17 @@ def effective(place: Place) -> Rights:
     return rights - {"post"} if place.is_unwanted_bot else rights
 
 
+def denied(place: Place) -> Rights:
+    """What the server takes from the base role."""
+    return base(place.kind, place.mode, place.role, place.policy) - effective(replace(place, is_guest=False))
+
+
+def beside_policy(place: Place) -> Place:
+    """The place without the policy on who writes: each kind of sealed entry is held to it where it is judged, and
+    members keep what they need beside writing (to delete what they wrote, to pass on keys)."""
+    return replace(place, policy=place.policy & POLICY_MEMBERS_ADD)
+
+
 def is_kept_from_posting(place: Place) -> bool:
     """Tell what is kept beside each member for sending.
 
@@ -108,6 +128,13 @@ def place_of(row: Row) -> Place:
 def _read(value: Any) -> Any:
     """Whoever reads the log has jsonb as bytes, everybody else as what it says."""
     return msgspec.json.decode(value) if isinstance(value, bytes) else value
+
+
+def check_statements(actor: Standing, actions: Iterable[Action]) -> None:
+    """Statements do what a right is for: whom the server has denied it is refused with `forbidden`, whatever the chain
+    would allow."""
+    if any(DOES.get(action) in actor.denied for action in actions):
+        raise Refusal("forbidden", "this was denied to you")
 
 
 # Granting -------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from aparte.server.conversations.model import Kept, Seat, WantedMembers
 from aparte.server.conversations.rights import effective, place_of
@@ -204,6 +205,12 @@ async def select_members(reader: Reader, conversation: ConversationId, wanted: W
         wanted.limit + 1,
     )
     return [member_of(row) for row in rows]
+
+
+def without_profile(member: Member) -> Member:
+    """Show no more of a member than what the room must call them."""
+    person = member.person
+    return structs.replace(member, person=Person(person.id, person.kind, person.username, person.display_name))
 
 
 def member_of(row: Row) -> Member:

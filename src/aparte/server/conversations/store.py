@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from aparte.server.conversations.model import MemberRow, RoomRow, Standing
-from aparte.server.conversations.rights import effective, place_of
+from aparte.server.conversations.rights import beside_policy, denied, effective, place_of
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.wire.content import ConversationKind, Role
 from aparte.wire.ids import AccountId, ConversationId, Position
@@ -74,6 +74,7 @@ async def select_standing(reader: Reader, conversation: ConversationId, account:
     )
     if row is None:
         return None
+    place = place_of(row)
     return Standing(
         conversation,
         row["kind"],
@@ -84,10 +85,11 @@ async def select_standing(reader: Reader, conversation: ConversationId, account:
         row["member_count"],
         Position(row["last_seq"], row["last_id"]),
         Position(row["floor_seq"], row["floor_id"]),
-        effective(place_of(row)),
+        effective(beside_policy(place)),
         row["silenced_until"],
         row["silence_reason"] or "",
         row["is_archived"],
+        denied(place),
     )
 
 

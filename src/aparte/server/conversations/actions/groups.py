@@ -11,6 +11,7 @@ from aparte.server.conversations.actions import admitting
 from aparte.server.conversations.actions.access import authorise, seen
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.conversations.model import Submission
+from aparte.server.conversations.rights import check_statements
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Reader
 from aparte.server.log import actions as log
@@ -69,6 +70,7 @@ async def submit(
     rules.check_group(standing)
     said = fold.read(new.statements)
     fold.check_actor(said, caller.account)
+    check_statements(standing, [one.statement.action for one in said])
     fold.check_ban(said, is_ban=new.ban)
     fold.check_card(said, has_card=new.card is not None)
     if any(one.statement.action is not Action.LEAVE for one in said):

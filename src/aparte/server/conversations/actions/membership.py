@@ -5,6 +5,7 @@ Each locks the head first, decides by what it then reads, and tells the room by 
 
 from collections.abc import Sequence
 
+from aparte.server.contacts import actions as contacts
 from aparte.server.conversations import custom_roles, links, rules, seats, store
 from aparte.server.conversations.actions import journal, rights
 from aparte.server.conversations.actions.access import administer, authorise, seen
@@ -178,9 +179,11 @@ async def free_owner(tx: Tx, by: Caller | Author, conversation: ConversationId) 
 
 
 async def members(db: Database, caller: Caller, conversation: ConversationId, wanted: WantedMembers) -> MemberPage:
-    """List who is in, or who of one base role is (R-150)."""
+    """List who is in, or who of one base role is (R-150); across a block no more than names."""
     async with db.read() as reader:
         await authorise(reader, caller, conversation, "read")
         found = await seats.select_members(reader, conversation, wanted)
+        hidden = await contacts.blocked_among(reader, caller.account, [one.person.id for one in found])
+    found = [seats.without_profile(one) if one.person.id in hidden else one for one in found]
     has_more = len(found) > wanted.limit
     return MemberPage(found[: wanted.limit], found[wanted.limit - 1].person.id if has_more else None)
