@@ -49,6 +49,26 @@ CREATE INDEX contact_requests_decided_at_idx ON contact_requests (decided_at) WH
 GRANT SELECT, INSERT, UPDATE ON preferences TO aparte_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contact_requests TO aparte_service;
 
+COMMENT ON TABLE preferences IS 'What one member has set for oneself in one conversation; who has set nothing has no row. It stays when the membership ends.';
+COMMENT ON COLUMN preferences.account_id IS 'Whose.';
+COMMENT ON COLUMN preferences.conversation_id IS 'Where.';
+COMMENT ON COLUMN preferences.level IS 'What one is told of: everything, mentions, nothing.';
+COMMENT ON COLUMN preferences.muted_until IS 'Silent until then; whoever reads compares with the time.';
+COMMENT ON COLUMN preferences.is_pinned IS 'At the top of one''s own list.';
+COMMENT ON COLUMN preferences.is_archived IS 'Out of one''s own list.';
+COMMENT ON COLUMN preferences.is_marked_unread IS 'Shown as unread until one looks at it.';
+COMMENT ON COLUMN preferences.labels IS 'Names by which one finds it, each once.';
+COMMENT ON COLUMN preferences.settings IS 'Free JSON of one''s clients, at most 8 KiB.';
+COMMENT ON COLUMN preferences.updated_at IS 'Set by trigger.';
+
+COMMENT ON TABLE contact_requests IS 'The last request between two people, whoever made it: one row a pair. Whether one blocks the other is not said here.';
+COMMENT ON COLUMN contact_requests.requester_id IS 'Who asks.';
+COMMENT ON COLUMN contact_requests.addressee_id IS 'Who is asked.';
+COMMENT ON COLUMN contact_requests.status IS 'A block closes what waits: what the blocker was asked is declined.';
+COMMENT ON COLUMN contact_requests.note IS 'What the requester says of it.';
+COMMENT ON COLUMN contact_requests.created_at IS 'When it was asked.';
+COMMENT ON COLUMN contact_requests.decided_at IS 'After a decline the requester waits a week; 30 days later it is forgotten.';
+
 -- migrate:down
 DROP TABLE contact_requests, preferences;
 DROP TYPE contact_request_status, notification_level;

@@ -130,6 +130,11 @@ async def may_write(reader: Reader, sender: AccountId, target: AccountId) -> Non
         raise Refusal("blocked")
 
 
+async def blocked_among(reader: Reader, account: AccountId, others: Sequence[AccountId]) -> set[AccountId]:
+    """Tell between which of these people and an account there is a block, whoever made it."""
+    return await store.select_blocked_either_way(reader, account, others)
+
+
 async def blocked_between(reader: Reader, one: AccountId, other: AccountId) -> list[AccountId]:
     """Tell who of two people blocks the other (C-21): empty if nobody does."""
     return await store.select_blockers(reader, one, other)
