@@ -2,17 +2,22 @@
 
 from uuid import UUID
 
+from msgspec import structs
+
 from aparte.client.api import messages
 from aparte.client.api.conversations import Rooms
 from aparte.client.crypto import disappearing
 from aparte.client.errors import ClientError
 from aparte.client.model import message_id
+from aparte.client.outbox import Outbox
 from aparte.client.places import Places
-from aparte.client.private import Private
+from aparte.client.private import Beside, Copied, Private
 from aparte.client.session import Session
+from aparte.e2ee.content import Ttl
 from aparte.wire.content import MessageContent
-from aparte.wire.ids import EntryId, Position
-from aparte.wire.messages import Sent
+from aparte.wire.conversations import ConversationChange
+from aparte.wire.ids import ConversationId, EntryId, Position
+from aparte.wire.messages import ForwardOf, Sent
 
 SEND_SECONDS = 60.0
 """How long anything that is sent is tried before it is left to the outbox."""
@@ -21,8 +26,9 @@ SEND_SECONDS = 60.0
 class Changing:
     """Edits, deletions, reactions, pins and read marks of an open profile."""
 
-    def __init__(self, session: Session, rooms: Rooms, places: Places, private: Private) -> None:
+    def __init__(self, session: Session, rooms: Rooms, places: Places, private: Private, outbox: Outbox) -> None:
         """Work in the name of a session."""
+        self._outbox = outbox
         self._session = session
         self._rooms = rooms
         self._places = places
@@ -44,6 +50,45 @@ class Changing:
         if await self._private.has(conversation):
             return await self._private.delete(conversation, message, SEND_SECONDS)
         return await messages.delete(self._session, conversation, message)
+
+    async def forward(self, target: str, message: EntryId, to: str) -> Sent:
+        """Send the words of a message on; whose they were first is not said where the server could read it.
+
+        Between two conversations that the server can read it copies them itself; otherwise this device does. What
+        disappears does so where it is forwarded to as well.
+        """
+        conversation, other = await self._places.resolve(target), await self._places.resolve(to)
+        if await self._private.has(conversation):
+            copied = await self._private.copied(conversation, message)
+        else:
+            found = await messages.get(self._session, conversation, message)
+            if found.content is None:
+                raise ClientError("gone")
+            if not await self._private.has(other):
+                item = self._outbox.put(other, [found.content], ForwardOf(conversation, message))[0]
+                return await self._outbox.deliver(other, item, SEND_SECONDS)
+            copied = Copied(MessageContent(found.content.text, found.content.format), _ttl(found.content))
+        return await self._sent_on(other, copied)
+
+    async def _sent_on(self, conversation: ConversationId, copied: Copied) -> Sent:
+        if await self._private.has(conversation):
+            beside = Beside(ttl=copied.ttl, is_forwarded=True)
+            return await self._private.say(conversation, copied.content, beside, SEND_SECONDS)
+        content = structs.replace(copied.content, ttl=copied.ttl[1] if copied.ttl else None)
+        return await self._outbox.deliver(conversation, self._outbox.put(conversation, [content])[0], SEND_SECONDS)
+
+    async def set_ttl(self, target: str, ttl: Ttl | None) -> None:
+        """Say how long everybody's new messages are there; None: they stay. In a readable room admins up do.
+
+        Only what is encrypted counts from being read.
+        """
+        conversation = await self._places.resolve(target)
+        if await self._private.has(conversation):
+            await self._private.set_ttl(conversation, ttl, SEND_SECONDS)
+        elif ttl is not None and ttl[0] == "reading":
+            raise ClientError("mode_mismatch")
+        else:
+            await self._rooms.change(conversation, ConversationChange(ttl=ttl[1] if ttl else None))
 
     async def restore(self, target: str, message: EntryId) -> Sent:
         """Take back a deletion for everyone."""
@@ -74,6 +119,10 @@ class Changing:
             up_to = Position(found.seq, found.id)
         disappearing.read(self._session.store, conversation, up_to.seq)
         await messages.mark_read(self._session, conversation, up_to)
+
+
+def _ttl(content: MessageContent) -> Ttl | None:
+    return None if content.ttl is None else ("sending", content.ttl)
 
 
 def entry_id(value: UUID | str) -> EntryId:

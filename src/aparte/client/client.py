@@ -15,12 +15,13 @@ from aparte.client.crypto.upkeep import look_after
 from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
 from aparte.client.groups import Groups
+from aparte.client.history import Asked, History
 from aparte.client.identity import Identity
 from aparte.client.model import Credentials, Member, Message, Room, Unsent, rendered, room_of, unsent_of
 from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
 from aparte.client.outbox import Outbox
 from aparte.client.places import Places
-from aparte.client.private import Asked, Beside, Private
+from aparte.client.private import Beside, Private
 from aparte.client.sending import content_of, send_many
 from aparte.client.session import Progress, Session
 from aparte.client.store import state
@@ -52,10 +53,11 @@ class Client:
         self._outbox = Outbox(session)
         self._gateway = Gateway(session, self._rooms, self._changed)
         self._private = Private(session, self._rooms, self._outbox, self._connect)
+        self._history = History(session, self._private, self._names)
         self.groups = Groups(session, self._rooms, self._private)
         """Making groups, and who gets into them: what only groups have. Talking there is as anywhere."""
         self._places = Places(session, self._rooms, self.groups)
-        self._changing = Changing(session, self._rooms, self._places, self._private)
+        self._changing = Changing(session, self._rooms, self._places, self._private, self._outbox)
         self._stream: MessageStream | None = None
         self._line: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
@@ -146,8 +148,7 @@ class Client:
         conversation = await self._places.resolve(target, former=True)
         place = entry_id(before) if before else None
         if await self._private.has(conversation):
-            row = await self._private.readable(conversation)
-            return await self._private.history(row, Asked(limit, place, events), self._names)
+            return await self._history.newest(conversation, Asked(limit, place, events))
         room = await self._rooms.get(conversation)
         found = await messages.newest(self._session, conversation, limit, place)
         names = await self._names({message.account for message in found})
@@ -175,7 +176,7 @@ class Client:
 
     async def pinned(self, target: str) -> list[Message]:
         """Read the messages that are pinned in an encrypted conversation."""
-        return await self._private.pinned(await self._private.check(await self._places.resolve(target)), self._names)
+        return await self._history.pinned(await self._private.check(await self._places.resolve(target)))
 
     async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""

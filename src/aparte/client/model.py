@@ -16,7 +16,7 @@ from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox import OutboxRow
 from aparte.wire import conversations, kinds
 from aparte.wire import messages as wire
-from aparte.wire.content import Role
+from aparte.wire.content import Format, Role
 from aparte.wire.conversations import Conversation
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
 
@@ -50,6 +50,25 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Thread:
+    """What hangs under a message: how many answers, and the newest of them."""
+
+    count: int
+    last: EntryId
+    is_followed: bool = False
+    """Whether one is told of what comes: said so, or written in it and not said otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a message has said from a moment on."""
+
+    at: datetime
+    text: str
+    format: Format = "text"
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message as it is now. `text` is None when it was deleted, or when its kind needs a newer Aparté."""
 
@@ -79,6 +98,17 @@ class Message:
     is_pinned: bool = False
     passed_by: str | None = None
     """Who has passed it on and vouches for it, as long as nothing from its own device proves it."""
+    is_forwarded: bool = False
+    """The words were somebody else's first."""
+    root: EntryId | None = None
+    """The message whose thread it belongs to."""
+    thread: Thread | None = None
+    """What hangs under it, if anything does."""
+    expires_at: datetime | None = None
+    """When it disappears."""
+    lasts: int | None = None
+    """How many seconds it is there from being read on, if it was not read here."""
+    edited_at: datetime | None = None
     event: Event | None = None
     """What happened, if this is no message but something that somebody did; then there is no `text`."""
 
@@ -241,6 +271,8 @@ def rendered(
         deleted_at=message.deleted_at,
         code=code,
         reactions=reactions,
+        root=message.root,
+        edited_at=message.edited_at,
     )
 
 

@@ -3,22 +3,36 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
+
+from msgspec import structs
 
 from aparte.client.core import events
 from aparte.client.core.bodies import body_of
 from aparte.client.core.events import TOLD, Happened
 from aparte.client.core.view import changed, lasting, message_of, reactions_of
 from aparte.client.crypto.folding import number_of, state_at
-from aparte.client.store import entries, sealed, state, statements
+from aparte.client.store import entries, expiring, sealed, state, statements, threads
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
+from aparte.client.store.expiring import EXPIRED, ExpiringRow
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent, Profile
-from aparte.wire.ids import AccountId
+from aparte.wire.ids import AccountId, EntryId
+from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What hangs under a message: how many there are, and the newest."""
+
+    count: int
+    last: EntryId
+
 
 EVENTS = 500
 """So many of the newest things that happened are shown, however long ago the first message was."""
@@ -41,21 +55,37 @@ class Kept:
     """The message that it answers, if that is here."""
     mentions: tuple[AccountId, ...]
     passed_by: AccountId | None
+    is_forwarded: bool
+    expiring: ExpiringRow | None
+    """Until when it is there, if it disappears."""
+    thread: Thread | None
+    """What hangs under it, if it is the root of a thread."""
 
 
 def newest(store: Store, row: ConversationRow, before_seq: int, limit: int) -> list[Kept]:
     """Read the newest messages before a position, oldest first, but for those hidden."""
     with store.reading() as tx:
-        return _kept(tx, row, entries.select_messages(tx, row.conversation, before_seq, limit))
+        return shown(tx, row, entries.select_messages(tx, row.conversation, before_seq, limit))
 
 
-def pinned(store: Store, row: ConversationRow) -> list[Kept]:
-    """Read the messages that are pinned, oldest first."""
-    with store.reading() as tx:
-        pins = entries.select_told(tx, row.conversation, {kinds.PIN}, (0, row.cursor.seq + 1), EVENTS)
-        seqs = sorted({pin.target.seq for pin in pins if pin.target is not None})
-        found = [entry for seq in seqs if (entry := entries.select_entry(tx, row.conversation, seq)) is not None]
-        return [kept for entry in found for kept in _kept(tx, row, [entry]) if kept.is_pinned]
+def at_once(tx: Tx, row: ConversationRow, seqs: Iterable[int]) -> list[Kept]:
+    """Read the messages at some positions, in this order, but for those hidden or gone."""
+    found = [entry for seq in seqs if (entry := entries.select_entry(tx, row.conversation, seq)) is not None]
+    return [kept for entry in found for kept in shown(tx, row, [entry])]
+
+
+def versions(tx: Tx, row: ConversationRow, seq: int) -> list[tuple[datetime, MessageContent]]:
+    """Read what a message has said and when, the original first; as far as it is open here."""
+    original = entries.select_entry(tx, row.conversation, seq)
+    edits = [entry for entry in entries.select_about(tx, row.conversation, seq, seq) if entry.kind == kinds.EDIT]
+    found = ((entry.at, body_of(entry)) for entry in ([original, *edits] if original is not None else []))
+    return [(at, body) for at, body in found if isinstance(body, MessageContent)]
+
+
+def written_hash(tx: Tx, row: ConversationRow, seq: int) -> bytes | None:
+    """Give the hash of a message as answers to it have it in their body."""
+    kept = sealed.select_at(tx, row.conversation, seq)
+    return kept.hash.hex().encode() if kept is not None and kept.state != "refused" else None
 
 
 def happened(store: Store, row: ConversationRow, between: tuple[int, int]) -> list[Happened]:
@@ -101,46 +131,64 @@ def _heir(tx: Tx, row: ConversationRow, told: Happened) -> AccountId | None:
     return AccountId(UUID(bytes=after.owner))
 
 
-def _kept(tx: Tx, row: ConversationRow, found: list[Entry]) -> list[Kept]:
+def shown(tx: Tx, row: ConversationRow, found: list[Entry]) -> list[Kept]:
+    """Show messages as they are now, but for those that are hidden or have disappeared."""
     if not found:
         return []
-    first, last = found[0].seq, found[-1].seq
+    conversation, first, last = row.conversation, found[0].seq, found[-1].seq
     changes: dict[int, list[Entry]] = {}
-    for change in entries.select_about(tx, row.conversation, first, last):
+    for change in entries.select_about(tx, conversation, first, last):
         if change.target is not None:
             changes.setdefault(change.target.seq, []).append(change)
-    states = sealed.select_states(tx, row.conversation, first, last)
-    hidden = state.select_keys(tx, f"hidden:{row.conversation}:")
+    states = sealed.select_states(tx, conversation, first, last)
+    ends = expiring.select_between(tx, conversation, first, last)
+    counts = {
+        root: Thread(count, last_id)
+        for root, count, _, last_id in threads.select_threads(tx, conversation, (first, last), SAFE_INTEGER, len(found))
+    }
+    hidden = state.select_keys(tx, f"hidden:{conversation}:")
     return [
-        _one(tx, row, entry, changes.get(entry.seq, []), states.get(entry.seq))
+        replace(
+            _one(tx, row, entry, changes.get(entry.seq, []), states.get(entry.seq)),
+            expiring=ends.get(entry.seq),
+            thread=counts.get(entry.seq),
+        )
         for entry in found
-        if f"hidden:{row.conversation}:{entry.id}" not in hidden
+        if f"hidden:{conversation}:{entry.id}" not in hidden and not _has_disappeared(states.get(entry.seq))
     ]
 
 
 def _one(tx: Tx, row: ConversationRow, entry: Entry, about: list[Entry], how: SealedRow | None) -> Kept:
     state_now, code = (how.state, how.code) if how else ("refused", "bad_entry")
-    message = _as_of_now(row, entry, about)
+    message, written = _as_of_now(row, entry, about), body_of(entry)
+    is_there = message.content is not None
     return Kept(
         message=message,
         state=state_now,
         code=code,
-        reactions=reactions_of(about),
-        is_pinned=message.deleted_at is None and _is_pinned(about),
-        reply=answered(tx, row, entry) if message.content is not None else None,
+        reactions=reactions_of(about) if is_there else {},
+        is_pinned=message.deleted_at is None and is_pinned(about),
+        reply=answered(tx, row, entry) if is_there else None,
         mentions=mentions_of(message),
         passed_by=how.mark if how else None,
+        is_forwarded=is_there and isinstance(written, MessageContent) and written.forwarded is not None,
+        expiring=None,
+        thread=None,
     )
+
+
+def _has_disappeared(how: SealedRow | None) -> bool:
+    return how is not None and how.code == EXPIRED
 
 
 def _as_of_now(row: ConversationRow, entry: Entry, about: Iterable[Entry]) -> Message:
     message = message_of(row.conversation, entry)
     for change in lasting(about):
         message = changed(message, change)
-    return message
+    return structs.replace(message, root=entry.target.id if entry.target else None)
 
 
-def _is_pinned(about: Iterable[Entry]) -> bool:
+def is_pinned(about: Iterable[Entry]) -> bool:
     """The last one counts, whoever set it."""
     pins = [body_of(change) for change in about if change.kind == kinds.PIN]
     return next((body.on for body in reversed(pins) if isinstance(body, kinds.Switch)), False)
@@ -156,13 +204,17 @@ def answered(tx: Tx, row: ConversationRow, entry: Entry) -> Message | None:
     found = entries.select_entry(tx, row.conversation, target.seq) if target is not None else None
     if found is None or found.kind != kinds.MESSAGE:
         return None
+    if state.select_value(tx, f"hidden:{row.conversation}:{found.id}") is not None:
+        return None
     return _as_of_now(row, found, entries.select_about(tx, row.conversation, found.seq, found.seq))
 
 
 def mentions_of(message: Message) -> tuple[AccountId, ...]:
-    """Name the accounts that a message mentions."""
-    written = message.content.metadata.get("mentions", ()) if message.content is not None else ()
-    found: list[AccountId] = []
+    """Name the accounts that a message mentions, in the form of today or of data folders from before."""
+    if message.content is None:
+        return ()
+    found = list(message.content.mentions)
+    written = message.content.metadata.get("mentions", ())
     for account in written:
         with suppress(ValueError, TypeError):
             found.append(AccountId(UUID(hex=account)))

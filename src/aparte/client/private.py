@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 
 from aparte.client import past
 from aparte.client.api.conversations import Rooms
-from aparte.client.crypto import keyring
+from aparte.client.crypto import disappearing, keyring
 from aparte.client.errors import ClientError
-from aparte.client.model import Message, event_message, quoted, rendered, title_of
-from aparte.client.outbox import Outbox, now_ms, unsealed_text
-from aparte.client.past import Kept
+from aparte.client.outbox import Outbox, now_ms
 from aparte.client.session import Session, time_over
 from aparte.client.store import conversations, entries, sealed
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.outbox_sealed import Unsealed
-from aparte.e2ee.content import Content, Deletion, Pin, Profile, Reaction, Text, encode
+from aparte.e2ee.content import Content, Deletion, Pin, Profile, Reaction, Settings, Text, Ttl, encode
 from aparte.e2ee.errors import BadContent
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent
@@ -31,20 +30,25 @@ Names = Callable[[Iterable[AccountId]], Awaitable[dict[AccountId, str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What of a conversation's history is asked for."""
+class Beside:
+    """What a message says beside its words."""
 
-    limit: int
-    before: EntryId | None
-    events: bool
+    reply: EntryId | None = None
+    """The message that it answers."""
+    mentions: tuple[AccountId, ...] = ()
+    thread: EntryId | None = None
+    """The root of the thread that it belongs to."""
+    ttl: Ttl | None = None
+    """How long it is there; none: as the settings of the conversation say."""
+    is_forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What a message says beside its words: the message that it answers, and whom it mentions."""
+class Copied:
+    """The words of a message, to be forwarded, and how long they are there."""
 
-    reply: EntryId | None
-    mentions: tuple[AccountId, ...]
+    content: MessageContent
+    ttl: Ttl | None
 
 
 class Private:
@@ -72,43 +76,67 @@ class Private:
         with self._session.store.reading() as tx:
             return sealed.select_unreadable(tx)
 
-    async def history(self, row: ConversationRow, asked: Asked, names: Names) -> list[Message]:
-        """Read the newest messages as they are now, or those before one; with events, what happened between them."""
-        place = self._position(row, asked.before).seq if asked.before is not None else row.cursor.seq + 1
-        store = self._session.store
-        found = past.newest(store, row, place, asked.limit)
-        first = found[0].message.seq if len(found) == asked.limit else 0
-        told = past.happened(store, row, (first, place)) if asked.events else []
-        known = await names(_people(row, found) | {who for item in told for who in item.people})
-        title = title_of(row, known)
-        shown = [_shown(kept, title, known) for kept in found]
-        shown += [event_message(item, row, title, known) for item in told]
-        return sorted(shown, key=lambda message: message.seq)
-
-    async def pinned(self, conversation: ConversationId, names: Names) -> list[Message]:
-        """Read the messages that are pinned."""
-        row = await self.caught_up(conversation)
-        found = past.pinned(self._session.store, row)
-        known = await names(_people(row, found))
-        return [_shown(kept, title_of(row, known), known) for kept in found]
-
     async def say(self, conversation: ConversationId, content: MessageContent, beside: Beside, wait: float) -> Sent:
-        """Send a message that answers another one, or mentions people."""
+        """Send a message with more than words: what it answers, whom it mentions, how long it is there."""
         reply = await self._target(conversation, beside.reply) if beside.reply is not None else None
+        root = await self._root(conversation, beside.thread) if beside.thread is not None else None
         text = Text(
             at=now_ms(),
             text=content.text,
             format=content.format,
             reply=reply.hash if reply else None,
             mentions=tuple(account.bytes for account in beside.mentions),
+            forwarded=beside.is_forwarded,
+            ttl=beside.ttl,
         )
-        item = self._outbox.put_sealed(conversation, Unsealed(kinds.MESSAGE, _encoded(text)), content)
+        where = (root.id, root.hash) if root is not None else (None, None)
+        item = self._outbox.put_sealed(conversation, Unsealed(kinds.MESSAGE, _encoded(text), *where), content)
         return await self._outbox.deliver(conversation, item, wait)
 
-    async def edit(self, conversation: ConversationId, message: EntryId, content: MessageContent, wait: float) -> Sent:
-        """Change what a message says."""
+    async def edit(
+        self,
+        conversation: ConversationId,
+        message: EntryId,
+        content: MessageContent,
+        wait: float,
+        *,
+        mentions: tuple[AccountId, ...] = (),
+    ) -> Sent:
+        """Change what a message says, and whom it mentions."""
         target = await self._target(conversation, message)
-        return await self._deliver(conversation, unsealed_text(content, kinds.EDIT, target), wait)
+        named = tuple(account.bytes for account in mentions)
+        text = Text(at=now_ms(), text=content.text, format=content.format, mentions=named)
+        return await self._send(conversation, kinds.EDIT, text, target, wait)
+
+    async def set_ttl(self, conversation: ConversationId, ttl: Ttl | None, wait: float) -> Sent:
+        """Say how long everybody's new messages are there; None: they stay. What was said before stays as it was."""
+        sent = await self._send(conversation, kinds.SETTINGS, Settings(at=now_ms(), ttl=ttl), None, wait)
+        with suppress(ClientError):  # it is said, whatever becomes of reading it
+            await self.caught_up(conversation)
+        return sent
+
+    async def ttl(self, conversation: ConversationId) -> Ttl | None:
+        """Read how long new messages are there."""
+        await self.caught_up(conversation)
+        with self._session.store.reading() as tx:
+            return disappearing.default(tx, conversation)
+
+    async def copied(self, conversation: ConversationId, message: EntryId) -> Copied:
+        """Copy the words of a message as they are now, to forward them; what disappears does so there too.
+
+        Raises ClientError `not_found`, `gone`.
+        """
+        target = await self._target(conversation, message)
+        row = self._row(conversation)
+        disappearing.sweep(self._session.store)
+        with self._session.store.reading() as tx:
+            entry = entries.select_by_id(tx, conversation, target.id)
+            found = past.at_once(tx, row, [entry.seq]) if entry is not None else []
+            ttl = disappearing.ttl_of(tx, conversation, entry.seq) if entry is not None else None
+        if not found or found[0].message.content is None:
+            raise ClientError("gone")
+        said = found[0].message.content
+        return Copied(MessageContent(said.text, said.format), ttl)
 
     async def delete(self, conversation: ConversationId, message: EntryId, wait: float) -> Sent:
         """Delete a message for everyone."""
@@ -120,6 +148,7 @@ class Private:
         await self.caught_up(conversation)  # edits come back with the message only if they are here
         target = await self._target(conversation, message)
         me = self._session.profile
+        disappearing.sweep(self._session.store)
         with self._session.store.reading() as tx:
             key = keyring.kept_key(tx, conversation, target.hash, me.account)
         if key is None:
@@ -168,6 +197,20 @@ class Private:
         if found is None:
             raise ClientError("not_found")
         return SealedTarget(message, found)
+
+    async def _root(self, conversation: ConversationId, message: EntryId) -> SealedTarget:
+        """Find the root of a thread; whatever is in a thread names that thread. Raises ClientError `gone`."""
+        target = await self._target(conversation, message)
+        with self._session.store.reading() as tx:
+            entry = entries.select_by_id(tx, conversation, message)
+            kept = sealed.select_hashed(tx, conversation, target.hash)
+        if entry is not None and entry.target is not None:
+            return await self._root(conversation, entry.target.id)
+        if kept is not None and any(kept.target):
+            raise ClientError("not_found", "the root of this thread is not here")
+        if kept is not None and kept.state == "deleted":
+            raise ClientError("gone")
+        return target
 
     def _hash_of(self, conversation: ConversationId, message: EntryId) -> bytes | None:
         with self._session.store.reading() as tx:
@@ -218,32 +261,3 @@ def _encoded(content: Content) -> bytes:
         return encode(content)
     except BadContent:
         raise ClientError("invalid") from None
-
-
-def _people(row: ConversationRow, found: list[Kept]) -> set[AccountId]:
-    """Name everybody who is named where these messages are shown."""
-    people = {row.peer} if row.peer else set()
-    for kept in found:
-        people |= {kept.message.account, *kept.mentions}
-        people |= {account for accounts in kept.reactions.values() for account in accounts}
-        people |= {kept.reply.account} if kept.reply else set()
-        people |= {kept.passed_by} if kept.passed_by else set()
-    return people
-
-
-def _shown(kept: Kept, title: str, names: dict[AccountId, str]) -> Message:
-    """Show a message, or that it cannot be read and why."""
-    kind = kept.state if kept.state in {"waiting", "refused"} else "message"
-    reactions = {
-        emoji: tuple(names.get(account, str(account)) for account in accounts)
-        for emoji, accounts in kept.reactions.items()
-    }
-    is_removed = kept.state == "deleted" and kept.message.deleted_at is None
-    code = {"waiting": "waiting", "deleted": "removed" if is_removed else None}.get(kept.state, kept.code)
-    return replace(
-        rendered(kept.message, title, names, kind, code=code, reactions=reactions),
-        reply=quoted(kept.reply, names),
-        mentions=tuple(names.get(account, str(account)) for account in kept.mentions),
-        is_pinned=kept.is_pinned,
-        passed_by=names.get(kept.passed_by, str(kept.passed_by)) if kept.passed_by else None,
-    )

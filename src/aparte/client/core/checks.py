@@ -123,7 +123,12 @@ def place_code(head: Head, digest: bytes, place: Place) -> str | None:
 
 
 def continues(head: Head, digest: bytes, place: Place) -> bool:
-    """Tell whether an entry fits between those of its device that are known around its counter."""
+    """Tell whether an entry fits between those of its device that are known around its counter.
+
+    A scheduled message stands outside of its device's chain, and nothing else does.
+    """
+    if head.counter == UNCHAINED:
+        return head.prev == ZERO_HASH and head.kind == kinds.MESSAGE
     is_only = place.same_counter in {None, digest}
     is_first = head.counter > 1 or head.prev == ZERO_HASH
     return is_only and is_first and place.hash_before in {None, head.prev} and place.prev_after in {None, digest}
@@ -134,6 +139,22 @@ def leaves_gap(head: Head, place: Place) -> bool:
     if place.newest_counter == 0:
         return head.counter > 1 and not place.is_edge
     return head.counter > place.newest_counter + 1
+
+
+def due_code(head: Head, content: Content, said_at: int, *, is_repeat: bool) -> str | None:
+    """Name what is wrong with a scheduled message; None if nothing is, or if it is none.
+
+    It says itself when it is due, so one that comes earlier was sent by somebody else's will. `said_at`: the time of the
+    entry, in ms; `is_repeat`: whether another one of this client id has been read here.
+    """
+    due = content.due if isinstance(content, Text) else None
+    if (head.counter == UNCHAINED) != (due is not None):
+        return "bad_entry"
+    if due is None:
+        return None
+    if is_repeat:
+        return "replayed"
+    return "bad_entry" if said_at < due - EARLY_MS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """What an opened entry is to the view: the bodies of kinds that exist only sealed, and content as the log keeps it."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from aparte.e2ee import content as contents
 from aparte.e2ee.content import Content, Deletion, Pin, Reaction, Settings, Text
 from aparte.wire import kinds
-from aparte.wire.content import MessageContent, Profile
+from aparte.wire.content import Forwarded, MessageContent, Profile
+from aparte.wire.ids import AccountId
 
 
 class Agreed(msgspec.Struct, frozen=True, tag="agreed", tag_field="form"):
@@ -28,7 +30,7 @@ def body_of_content(content: Content) -> Any:
     """Give what the log keeps of a content, the same for both kinds of conversations."""
     match content:
         case Text():
-            return MessageContent(content.text, content.format, _beside(content))
+            return _message(content)
         case Deletion() | Pin():
             return kinds.Switch(on=content.on)
         case Reaction():
@@ -39,11 +41,12 @@ def body_of_content(content: Content) -> Any:
             return Agreed(content.ttl)
 
 
-def _beside(content: Text) -> dict[str, Any]:
-    """Give what a message says beside its words, in the form that the log keeps: hash and ids as hexadecimal."""
-    said: dict[str, Any] = {}
-    if content.reply is not None:
-        said["reply"] = content.reply.hex()
-    if content.mentions:
-        said["mentions"] = [account.hex() for account in content.mentions]
-    return said
+def _message(content: Text) -> MessageContent:
+    """Give what a message says in the form of readable ones, but for what it answers: that is known by its hash."""
+    return MessageContent(
+        text=content.text,
+        format=content.format,
+        metadata={"reply": content.reply.hex()} if content.reply is not None else {},
+        mentions=[AccountId(UUID(bytes=account)) for account in content.mentions],
+        forwarded=Forwarded() if content.forwarded else None,
+    )

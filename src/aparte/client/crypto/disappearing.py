@@ -40,7 +40,7 @@ def is_over(tx: Tx, arrival: Arrival, content: Content, reader: Reader) -> bool:
     now, (beginning, seconds) = now_ms(), content.ttl
     is_counting = beginning == "sending" or arrival.entry.account == reader.account
     ends = min(sent_at(content), now) + seconds * 1000 if is_counting else None
-    row = ExpiringRow(seconds * 1000, ends)
+    row = ExpiringRow(seconds * 1000, ends, beginning == "reading")
     expiring.insert_expiring(tx, arrival.row.conversation, arrival.entry.seq, row)
     kept = expiring.select_expiring(tx, arrival.row.conversation, arrival.entry.seq) or row
     return kept.expires_at is not None and kept.expires_at <= now
@@ -70,6 +70,14 @@ def default(tx: Tx, conversation: ConversationId) -> Ttl | None:
     if not isinstance(body, Agreed) or body.ttl is None:
         return None
     return ("reading" if body.ttl[0] == "reading" else "sending", body.ttl[1])
+
+
+def ttl_of(tx: Tx, conversation: ConversationId, seq: int) -> Ttl | None:
+    """Give how long a message is there that is here; None if it stays."""
+    found = expiring.select_expiring(tx, conversation, seq)
+    if found is None:
+        return None
+    return ("reading" if found.is_from_reading else "sending", found.lasts // 1000)
 
 
 def hint(content: Content) -> int | None:

@@ -9,7 +9,7 @@ from aparte.client.crypto import pairwise, received_chains
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
 from aparte.client.crypto.rosters import Epoch
-from aparte.client.store import content_keys, entries, outbox_sealed, sealed
+from aparte.client.store import content_keys, early_keys, entries, outbox_sealed, sealed
 from aparte.client.store.content_keys import ContentKey
 from aparte.client.store.db import Tx
 from aparte.client.store.sealed import SealedRow
@@ -22,8 +22,12 @@ from aparte.wire.ids import AccountId, ConversationId, DeviceId
 def take_keys(tx: Tx, arrival: Arrival, epoch: Epoch, reader: Reader) -> str | None:
     """Keep the keys that come with an entry; gives the check that fails, if they were made for another one.
 
-    What cannot be decrypted is passed over: the entry waits, and its key is asked for.
+    What cannot be decrypted is passed over: the entry waits, and its key is asked for. Keys that came before the entry,
+    because it was scheduled, are taken with it.
     """
+    for early in early_keys.select_early(tx, arrival.hash):
+        content_keys.insert_key(tx, early, now_ms())
+    early_keys.delete_early(tx, arrival.hash)
     if arrival.row.has_chain:
         return _take_group_key(tx, arrival, epoch, reader)
     found = _in_envelope(tx, arrival, epoch, reader)
@@ -84,13 +88,19 @@ def _keep(tx: Tx, arrival: Arrival, found: Keys) -> bool:
 
 
 def take_given(tx: Tx, found: Keys, account: AccountId, device: DeviceId) -> list[SealedRow]:
-    """Keep keys that a device has sent on request; gives the entries that have waited for them."""
+    """Keep keys that a device has sent: on request, or ahead of an entry that is due later.
+
+    Gives the entries that have waited for them.
+    """
     waiting: list[SealedRow] = []
     for key, digest in found.pairs:
-        rows = [row for row in sealed.select_everywhere(tx, digest) if row.state == "waiting"]
+        known = sealed.select_everywhere(tx, digest)
+        rows = [row for row in known if row.state == "waiting"]
         if rows:
             content_keys.insert_key(tx, ContentKey(digest, key, account, device), now_ms())
             waiting += rows
+        elif not known:
+            early_keys.insert_early(tx, ContentKey(digest, key, account, device), now_ms())
     return waiting
 
 

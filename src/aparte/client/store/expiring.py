@@ -19,16 +19,20 @@ class ExpiringRow:
 
     lasts: int
     expires_at: int | None
+    is_from_reading: bool = False
 
 
 def insert_expiring(tx: Tx, conversation: ConversationId, seq: int, row: ExpiringRow) -> None:
     """Keep when a message is over; what was kept first stays."""
     tx.run(
-        "INSERT OR IGNORE INTO expiring (conversation_id, seq, lasts, expires_at) VALUES (?, ?, ?, ?)",
+        """
+        INSERT OR IGNORE INTO expiring (conversation_id, seq, lasts, expires_at, is_from_reading) VALUES (?, ?, ?, ?, ?)
+        """,
         conversation.bytes,
         seq,
         row.lasts,
         row.expires_at,
+        int(row.is_from_reading),
     )
 
 
@@ -40,12 +44,14 @@ def select_expiring(tx: Tx, conversation: ConversationId, seq: int) -> ExpiringR
 def select_between(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> dict[int, ExpiringRow]:
     """Read when the messages from one position to another are over."""
     rows = tx.rows(
-        "SELECT seq, lasts, expires_at FROM expiring WHERE conversation_id = ? AND seq BETWEEN ? AND ?",
+        """
+        SELECT seq, lasts, expires_at, is_from_reading FROM expiring WHERE conversation_id = ? AND seq BETWEEN ? AND ?
+        """,
         conversation.bytes,
         first_seq,
         last_seq,
     )
-    return {seq: ExpiringRow(lasts, expires_at) for seq, lasts, expires_at in rows}
+    return {seq: ExpiringRow(lasts, expires_at, bool(is_read)) for seq, lasts, expires_at, is_read in rows}
 
 
 def select_over(tx: Tx, now: int, limit: int) -> list[tuple[bytes, int]]:

@@ -30,6 +30,12 @@ def select_states(tx: Tx) -> dict[str, Any]:
     return {key: value for key, value in values if value is not None}
 
 
+def select_value(tx: Tx, key: str) -> Any:
+    """Read the value of a key; None if there is none."""
+    row = tx.row("SELECT value FROM account_state WHERE key = ?", key)
+    return _decode(row[0]) if row is not None else None
+
+
 def select_keys(tx: Tx, prefix: str) -> set[str]:
     """Read the keys that begin with something, but for those that are gone."""
     rows = tx.rows("SELECT key, value FROM account_state WHERE key >= ? AND key < ?", prefix, prefix + "\U0010ffff")

@@ -4,12 +4,13 @@
 ALTER TABLE conversations ADD COLUMN has_chain INTEGER
   GENERATED ALWAYS AS (encryption_mode = 'e2ee' AND kind NOT IN ('direct', 'self')) VIRTUAL;
 
--- Messages that disappear: at `expires_at`, NULL for what counts from being read and was not read here yet, and then
--- after `lasts` milliseconds. A row goes with what the message said; its place in the log stays.
+-- Messages that disappear: at `expires_at`, NULL for what counts from being read (`is_from_reading`) and was not read
+-- here yet, and then after `lasts` milliseconds. A row goes with what the message said; its place in the log stays.
 CREATE TABLE expiring (
   conversation_id BLOB NOT NULL,
   seq INTEGER NOT NULL,
   lasts INTEGER NOT NULL,
+  is_from_reading INTEGER NOT NULL,
   expires_at INTEGER,
   PRIMARY KEY (conversation_id, seq)
 ) STRICT, WITHOUT ROWID;
