@@ -1,4 +1,4 @@
-"""The groups of an open profile, in verbs: making one, who gets in and out, what it is called.
+"""The groups of an open profile, encrypted rooms and channels among them: making one, who gets in and out, its name.
 
 Who is in a group is what its members have signed; the server is asked for nothing but to keep it. What a group is
 called is an entry like any other, which the server cannot read: so `+name` is looked for in the profile's own store.
@@ -17,6 +17,7 @@ from aparte.client.api.conversations import Rooms
 from aparte.client.core import checks
 from aparte.client.core.events import POLICIES, Policy, policy_bits, policy_names, role_name, role_number
 from aparte.client.crypto import learning, mailbox, membership, passing, pins
+from aparte.client.crypto.membership import Chained
 from aparte.client.crypto.own import Own, now_ms
 from aparte.client.crypto.submitting import signed
 from aparte.client.errors import ClientError
@@ -59,17 +60,20 @@ class Groups:
         topic: str = "",
         members_may_add: bool = False,
         history: bool = False,
+        kind: Chained = "group",
     ) -> Room:
         """Make a group with these people. `history`: whoever adds somebody may pass earlier messages on to them.
 
-        Raises ClientError `no_such_member`, `peer_without_keys`; TimeOver if the group is there and its name waits.
+        Encrypted rooms and channels are groups of another `kind`; in a channel only moderators and above write. Raises
+        ClientError `no_such_member`, `peer_without_keys`; TimeOver if it is there and its name waits.
         """
         profile = checked(Profile(at=now_ms(), name=bare(name), topic=topic))
         people = await accounts.accounts_named(self._session, usernames)
         wanted: list[Policy] = ["members_add"] if members_may_add else []
         wanted += ["history"] if history else []
+        wanted += ["moderators_write"] if kind == "channel" else []
         try:
-            made = await membership.create(self._session, people, policy_bits(wanted))
+            made = await membership.create(self._session, people, policy_bits(wanted), kind)
         except ClientError as error:
             raise await self._naming_whom(error) from None
         await self._naming.describe(made.id, profile)
@@ -132,8 +136,13 @@ class Groups:
         return policy_names(self._state(await self._looked_at(target)).policy)
 
     async def change_policy(self, target: str, **wanted: bool) -> tuple[Policy, ...]:
-        """Change what holds in a group: `members_add=`, `history=`, `moderators_write=`; what is not given stays."""
+        """Change what holds in a group: `members_add=`, `history=`, `moderators_write=`; what is not given stays.
+
+        In a channel `moderators_write` stays: that is what makes it one (ClientError `invalid`).
+        """
         conversation = await self._looked_at(target)
+        if wanted.get("moderators_write") is False and (await self._rooms.row(conversation)).kind == "channel":
+            raise ClientError("invalid", "a channel")
         for name in wanted.keys() - POLICIES.keys():
             raise ClientError("invalid", name)
 

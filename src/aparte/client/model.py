@@ -36,8 +36,11 @@ class Event:
     text: str | None = None
     """Its new name or topic."""
     ttl: tuple[str, int] | None = None
+    """How long new messages stay from here on, in seconds, and from when; None: for good."""
     heir: str | None = None
     """Who owns the group from here on, because the owner went."""
+    kind: str = "group"
+    """Of what kind the conversation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +303,7 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
         kind=kinds.name_of(entry.kind),
         text=None,
         at=entry.at,
-        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl, heir),
+        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl, heir, row.kind),
     )
 
 

@@ -81,6 +81,7 @@ class Happened:
     text: str | None = None
     """The new name or topic."""
     ttl: tuple[str, int] | None = None
+    """How long new messages stay from here on, and from when; None: for good."""
     heir: AccountId | None = None
     """Who owns the group from here on, because the owner went."""
 

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import Literal
 
 from aparte.client import local_log
 from aparte.client.api import groups as api
@@ -48,12 +49,19 @@ __all__ = [
     "take",
 ]
 
+Chained = Literal["group", "room", "channel"]
+"""The kinds of conversations whose members follow from statements."""
 Subjects = Sequence[tuple[bytes, bytes]]
 """People who are admitted: account and account key."""
 
 
-async def create(session: Session, accounts: Iterable[AccountId], policy_bits: int) -> Conversation:
-    """Make a group of oneself and others. Raises ClientError `peer_without_keys`, `blocked`, KeyRefused …"""
+async def create(
+    session: Session, accounts: Iterable[AccountId], policy_bits: int, kind: Chained = "group"
+) -> Conversation:
+    """Make a group, or an encrypted room or channel, of oneself and others.
+
+    Raises ClientError `peer_without_keys`, `blocked`, KeyRefused …
+    """
     me = session.profile.account
     others = [account for account in dict.fromkeys(accounts) if account != me]
     if len(others) >= MEMBERS_MAX:
@@ -66,9 +74,9 @@ async def create(session: Session, accounts: Iterable[AccountId], policy_bits: i
     chain = await asyncio.to_thread(_first_statements, (me.bytes, version, key), policy_bits, subjects)
     sent = as_sent(chain)
     conversation = folding.conversation_of(sent[0])
-    made = await api.create(session, NewGroup(conversation, sent))
-    if made.id != conversation:
-        raise ClientError("unexpected_answer", "another group was made")
+    made = await api.create(session, NewGroup(conversation, sent, kind))
+    if (made.id, made.kind) != (conversation, kind):
+        raise ClientError("unexpected_answer", "another conversation was made")
     local_log.keep(session.store, made)
     await take_all(session, conversation, sent)
     with suppress(ClientError):  # the group is there, whatever becomes of looking at it
