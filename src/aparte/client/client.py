@@ -12,6 +12,7 @@ from aparte.client.changing import SEND_SECONDS, Changing, entry_id
 from aparte.client.core.events import TOLD
 from aparte.client.crypto.linking import CodeShown, Offered
 from aparte.client.crypto.upkeep import look_after
+from aparte.client.drafts import Drafts
 from aparte.client.errors import ClientError, NotSignedIn, TimeOver
 from aparte.client.gateway import Gateway
 from aparte.client.groups import Groups
@@ -22,6 +23,7 @@ from aparte.client.opening import Place, linked, logged_in, opened, place_of, re
 from aparte.client.outbox import Outbox
 from aparte.client.places import Places
 from aparte.client.private import Beside, Private
+from aparte.client.scheduled import Scheduled
 from aparte.client.sending import content_of, send_many
 from aparte.client.session import Progress, Session
 from aparte.client.store import state
@@ -57,6 +59,9 @@ class Client:
         self.groups = Groups(session, self._rooms, self._private)
         """Making groups, and who gets into them: what only groups have. Talking there is as anywhere."""
         self._places = Places(session, self._rooms, self.groups)
+        self.scheduled = Scheduled(session, self._rooms, self._places, self._private)
+        """Messages that are due later."""
+        self._drafts = Drafts(session)
         self._changing = Changing(session, self._rooms, self._places, self._private, self._outbox)
         self._stream: MessageStream | None = None
         self._line: asyncio.Task[None] | None = None
@@ -110,8 +115,10 @@ class Client:
         people = await accounts.accounts_named(self._session, mentions)
         if place is not None or people:
             await self._private.check(conversation)
-            return await self._private.say(conversation, content, Beside(place, tuple(people)), deadline)
-        return await self._outbox.deliver(conversation, self._outbox.put(conversation, [content])[0], deadline)
+            sending = self._private.say(conversation, content, Beside(place, tuple(people)), deadline)
+        else:
+            sending = self._outbox.deliver(conversation, self._outbox.put(conversation, [content])[0], deadline)
+        return await self._drafts.done_with(conversation, sending)
 
     async def send_many(
         self,
@@ -181,6 +188,14 @@ class Client:
     async def mark_read(self, target: str, message: UUID | str | None = None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""
         await self._changing.mark_read(target, None if message is None else entry_id(message))
+
+    async def draft(self, target: str) -> str | None:
+        """Read what one has begun to write, on whichever of one's devices; None if nothing."""
+        return await self._drafts.get(await self._places.resolve(target, offline=True))
+
+    async def set_draft(self, target: str, text: str | None) -> None:
+        """Keep what one is writing for one's own devices, sealed; None or nothing forgets it. Sending does so too."""
+        await self._drafts.put(await self._places.resolve(target, offline=True), text)
 
     async def typing(self, target: str, *, on: bool = True) -> None:
         """Let the others see that one is writing, or has stopped; forgotten after five seconds, never stored.
@@ -303,7 +318,7 @@ class Client:
     def start(self) -> None:
         """Send what an earlier process has left in the outbox, beside everything else."""
         self._upkeep = asyncio.ensure_future(look_after(self._session))
-        if any(item.outcome is None for item in self._outbox.unsent()):
+        if self._drafts.has_unsaved or any(item.outcome is None for item in self._outbox.unsent()):
             self._sending = asyncio.ensure_future(self._send_left_over())
 
     async def close(self, *, confirm: bool = True) -> None:
@@ -338,6 +353,7 @@ class Client:
     async def _send_left_over(self) -> None:
         with suppress(NotSignedIn, TimeOver):
             await self._outbox.deliver_left_over(SEND_SECONDS)
+            await self._drafts.save_left_over()
 
     async def _names(self, wanted: Iterable[AccountId]) -> dict[AccountId, str]:
         return await accounts.usernames(self._session, wanted, NAMES_SECONDS)

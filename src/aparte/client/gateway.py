@@ -16,7 +16,7 @@ from aparte.client.core import checks, retry
 from aparte.client.core.acks import INTERVAL, Acks
 from aparte.client.core.steps import Append, Ask, Leave, LookUp, Pause, PutMarker, PutStates, Reset, Step
 from aparte.client.core.sync import NOT_OURS, BrokenLog, Sync
-from aparte.client.crypto import arriving, removed
+from aparte.client.crypto import arriving, removed, scheduling
 from aparte.client.crypto.mailbox import Mailbox
 from aparte.client.errors import SIGN_IN_CODES, ClientError, Unreachable
 from aparte.client.locks import Lock
@@ -193,6 +193,8 @@ class Gateway:
                 local_log.leave(store, conversation, is_news=True)
             case PutStates(items, rev):
                 local_log.keep_states(store, items, rev)
+                if any(scheduling.is_stale(item.value) for item in items):
+                    self._mailbox.wake()
             case PutMarker(marker):
                 with store.transaction() as tx:
                     profile.update_marker(tx, marker)

@@ -78,8 +78,7 @@ class Private:
 
     async def say(self, conversation: ConversationId, content: MessageContent, beside: Beside, wait: float) -> Sent:
         """Send a message with more than words: what it answers, whom it mentions, how long it is there."""
-        reply = await self._target(conversation, beside.reply) if beside.reply is not None else None
-        root = await self._root(conversation, beside.thread) if beside.thread is not None else None
+        reply, root = await self.aims(conversation, beside)
         text = Text(
             at=now_ms(),
             text=content.text,
@@ -187,6 +186,14 @@ class Private:
 
     async def _deliver(self, conversation: ConversationId, what: Unsealed, wait: float) -> Sent:
         return await self._outbox.deliver(conversation, self._outbox.put_sealed(conversation, what), wait)
+
+    async def aims(
+        self, conversation: ConversationId, beside: Beside
+    ) -> tuple[SealedTarget | None, SealedTarget | None]:
+        """Find the message that one answers, and the root of its thread. Raises ClientError `not_found`, `gone`."""
+        reply = await self._target(conversation, beside.reply) if beside.reply is not None else None
+        root = await self._root(conversation, beside.thread) if beside.thread is not None else None
+        return reply, root
 
     async def _target(self, conversation: ConversationId, message: EntryId) -> SealedTarget:
         """Find a message by its id, here or after fetching what is missing. Raises ClientError `not_found`."""

@@ -1,4 +1,4 @@
-"""Records: what an account keeps at the server for its own devices, sealed under a key that follows from the account key.
+"""Records: what an account keeps at the server for its own devices, under a key that follows from the account key.
 
 A record has a name, which is in what is sealed: the server cannot hand out one for another. What was sealed under an
 account key of before is not opened any more. Source: docs/protocol/e2ee.md, 6.

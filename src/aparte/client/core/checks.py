@@ -6,7 +6,7 @@ And of the conversation it stands in: a server that could make it another one wo
 from dataclasses import dataclass
 from typing import Protocol
 
-from aparte.e2ee.content import Content
+from aparte.e2ee.content import Content, Text
 from aparte.e2ee.entry import ZERO_HASH, Head
 from aparte.e2ee.membership import ADMIN, MEMBER, MODERATOR, POLICY_MODERATORS_WRITE
 from aparte.e2ee.roster import direct_id
@@ -33,6 +33,10 @@ LEAST_ROLES = {
 WRITTEN = frozenset({kinds.MESSAGE, kinds.EDIT, kinds.REACTION})
 """What only moderators and those above them may do where the policy says so."""
 
+UNCHAINED = 0
+"""The counter of scheduled messages: they are sent in another order than they were sealed in."""
+EARLY_MS = 120_000
+"""How much earlier than it says a scheduled message may come: clocks differ."""
 DERIVED = 8
 """The version of UUIDs that follow from something: no room stands under the id of a private conversation."""
 
@@ -99,15 +103,15 @@ class Place:
     """The roster of its epoch as we have computed it; None if ours gives none."""
     is_known: bool
     """Whether an entry of this hash is at another place."""
-    same_counter: bytes | None
+    same_counter: bytes | None = None
     """The hash of its device's entry with the same counter."""
-    hash_before: bytes | None
+    hash_before: bytes | None = None
     """The hash of its device's entry with the counter before."""
-    prev_after: bytes | None
+    prev_after: bytes | None = None
     """What its device's entry with the next counter says came before it."""
-    newest_counter: int
+    newest_counter: int = 0
     """The newest counter of its device; 0 if none is known."""
-    is_edge: bool
+    is_edge: bool = False
     """Whether entries before the first that we have may exist."""
 
 
@@ -144,8 +148,8 @@ def leaves_gap(head: Head, place: Place) -> bool:
 def due_code(head: Head, content: Content, said_at: int, *, is_repeat: bool) -> str | None:
     """Name what is wrong with a scheduled message; None if nothing is, or if it is none.
 
-    It says itself when it is due, so one that comes earlier was sent by somebody else's will. `said_at`: the time of the
-    entry, in ms; `is_repeat`: whether another one of this client id has been read here.
+    It says itself when it is due, so one that comes earlier was sent by somebody else's will. `said_at`: the time of
+    the entry, in ms; `is_repeat`: whether another one of this client id has been read here.
     """
     due = content.due if isinstance(content, Text) else None
     if (head.counter == UNCHAINED) != (due is not None):

@@ -1,10 +1,10 @@
 """Sealed entries as they arrive: the head rebuilt from what the server tells, and what is known around their place."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from aparte.client.core.bodies import body_of
-from aparte.client.core.checks import Aim, Place
+from aparte.client.core.checks import UNCHAINED, Aim, Place
 from aparte.client.crypto.own import Own
 from aparte.client.store import chains, entries, epochs, sealed
 from aparte.client.store.conversations import ConversationRow
@@ -94,24 +94,37 @@ def arrival_again(row: ConversationRow, entry: Entry, kept: SealedRow) -> Arriva
 
 
 def place_of(tx: Tx, arrival: Arrival, known_roster: bytes | None) -> Place:
-    """Gather what is known around the place that an entry claims."""
+    """Gather what is known around the place that an entry claims; a scheduled message has no neighbours."""
     conversation, device, counter = arrival.row.conversation, arrival.device, arrival.head.counter
-    before = sealed.select_counted(tx, conversation, device, counter - 1) if counter > 1 else None
-    same = sealed.select_counted(tx, conversation, device, counter)
-    after = sealed.select_counted(tx, conversation, device, counter + 1)
     known = sealed.select_hashed(tx, conversation, arrival.hash)
-    chain = chains.select_chain(tx, conversation, device)
     newest = epochs.select_newest(tx, conversation, arrival.entry.seq)
-    return Place(
+    place = Place(
         newest_epoch=newest.epoch if newest else 0,
         known_roster=known_roster,
         is_known=known is not None and known.passed_by is None,
+    )
+    if counter == UNCHAINED:
+        return place
+    before = sealed.select_counted(tx, conversation, device, counter - 1) if counter > 1 else None
+    same = sealed.select_counted(tx, conversation, device, counter)
+    after = sealed.select_counted(tx, conversation, device, counter + 1)
+    chain = chains.select_chain(tx, conversation, device)
+    return replace(
+        place,
         same_counter=same.hash if same else None,
         hash_before=before.hash if before else _hash_of(chain, counter - 1),
         prev_after=after.prev if after else None,
         newest_counter=chain[0] if chain else 0,
         is_edge=(entries.select_first_seq(tx, conversation) or arrival.entry.seq) != 1,
     )
+
+
+def is_said_already(tx: Tx, arrival: Arrival) -> bool:
+    """Tell whether a scheduled message was read here before, as it was sealed another time."""
+    entry, client_id = arrival.entry, arrival.entry.client_message_id
+    if arrival.head.counter != UNCHAINED or client_id is None:
+        return False
+    return sealed.has_unchained(tx, arrival.row.conversation, entry.account, client_id, entry.seq)
 
 
 def aim_of(tx: Tx, arrival: Arrival) -> tuple[Entry, Aim] | None:

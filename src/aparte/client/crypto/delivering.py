@@ -42,11 +42,13 @@ async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble:
     while True:
         try:
             if stale is not None:
-                await _renewed(session, work, stale)
+                await renew(session, row, stale)
+                with session.store.transaction() as tx:
+                    sealing.again(tx, work)
                 stale = None
             work, done = await ready(session, work)
             if row.has_chain:
-                await distributing.hand_in(session, row, done)
+                await distributing.hand_in(session, row, done.epoch)
             answer = await session.once(Request("POST", f"/conversations/{row.conversation}/entries", done.body))
             decoded(answer, Sent)
         except NotSignedIn:
@@ -129,22 +131,22 @@ def refused(session: Session, work: Sealing, error: ClientError) -> ClientError:
     return error
 
 
-async def _renewed(session: Session, work: Sealing, error: ClientError) -> None:
+async def renew(session: Session, row: ConversationRow, error: ClientError) -> None:
     """Look at the lists again, and agree on the epoch if the server's roster is the one that they make."""
-    await learn_lists(session, work.row)
+    await learn_lists(session, row)
     me = session.profile.account
-    if work.row.has_chain and error.code == "missing_devices":
-        await _look_for_sleepers(session, work.row)
+    if row.has_chain and error.code == "missing_devices":
+        await _look_for_sleepers(session, row)
     with session.store.transaction() as tx:
-        sealing.again(tx, work, error.code)
-        if work.row.has_chain:
+        sealing.give_again(tx, row, error.code)
+        if row.has_chain:
             return
         number, named = error.data.get("epoch"), error.data.get("roster")
-        _, computed = rosters.newest(tx, work.row, me)
+        _, computed = rosters.newest(tx, row, me)
         if isinstance(number, int) and number > 0 and named == computed.hex():
-            rosters.agree(tx, work.row, me, number)
+            rosters.agree(tx, row, me, number)
         elif error.code == "stale_epoch":
-            rosters.disagree(tx, work.row)
+            rosters.disagree(tx, row)
 
 
 async def _look_for_sleepers(session: Session, row: ConversationRow) -> None:

@@ -15,7 +15,6 @@ from aparte.client.errors import ClientError
 from aparte.client.session import Session
 from aparte.client.store import own_chains
 from aparte.client.store.conversations import ConversationRow
-from aparte.client.store.outbox_sealed import Finished
 from aparte.client.store.own_chains import GivenRow
 from aparte.wire import limits
 from aparte.wire.groups import Distributions
@@ -48,8 +47,8 @@ async def make(session: Session, row: ConversationRow) -> None:
         await asyncio.sleep(0)
 
 
-async def hand_in(session: Session, row: ConversationRow, done: Finished) -> None:
-    """Give the server what it has not, or may have no more: before the entry that names the chain."""
+async def hand_in(session: Session, row: ConversationRow, epoch: int) -> None:
+    """Give the server what it has not, or may have no more: before what names the chain, sealed for an epoch."""
     conversation = row.conversation
     with session.store.reading() as tx:
         waiting = own_chains.count_pending(tx, conversation, now_ms() - KEPT_MS)
@@ -59,7 +58,7 @@ async def hand_in(session: Session, row: ConversationRow, done: Finished) -> Non
     tell, sent = _teller(session, "distribution", waiting), 0
     while part := _next_part(session, conversation):
         envelopes = [_envelope(one) for one in part]
-        await _distribute(session, conversation, Distributions(chain.chain_id, done.epoch, envelopes))
+        await _distribute(session, conversation, Distributions(chain.chain_id, epoch, envelopes))
         with session.store.transaction() as tx:
             own_chains.update_uploaded(tx, conversation, [one.device for one in part], now_ms())
         sent += len(part)

@@ -22,6 +22,7 @@ from aparte.client.crypto import (
     passed_on,
     passing,
     pins,
+    scheduling,
     shared,
 )
 from aparte.client.crypto.arrivals import Reader
@@ -88,6 +89,7 @@ class Mailbox:
         key_requests.answer_kept(self._session, reader)
         await key_requests.ask(self._session, reader)
         await disagreeing.answer(self._session, reader)
+        await scheduling.renew(self._session, reader)
         await send_out(self._session)
         await passed_on.fetch(self._session, reader, self._on_change)
         await passing.pass_on(self._session)

@@ -27,7 +27,7 @@ from aparte.e2ee.content import Content, Deletion
 from aparte.e2ee.errors import E2eeError, NeedsNewer
 from aparte.e2ee.membership import OWNER
 from aparte.wire import kinds
-from aparte.wire.ids import Position
+from aparte.wire.ids import Position, time_of
 from aparte.wire.messages import Entry
 from aparte.wire.sealed import Sealed
 
@@ -208,7 +208,9 @@ def _check_content(tx: Tx, arrival: Arrival, content: Content, epoch: Epoch | No
     aimed = arrivals.aim_of(tx, arrival)
     is_restore = isinstance(content, Deletion) and not content.on
     aim, standing = aimed[1] if aimed else None, _standing(arrival, epoch)
-    code = checks.right_code(arrival.head, aim, standing, is_restore=is_restore)
+    said_at = round(time_of(arrival.entry.id).timestamp() * 1000)
+    code = checks.due_code(arrival.head, content, said_at, is_repeat=arrivals.is_said_already(tx, arrival))
+    code = code or checks.right_code(arrival.head, aim, standing, is_restore=is_restore)
     if code is None and content.after is not None:
         conversation, position = arrival.row.conversation, content.after[0]
         known = sealed.select_at(tx, conversation, position)
@@ -238,14 +240,20 @@ def _count(tx: Tx, arrival: Arrival, computed: tuple[EpochRow, Epoch]) -> None:
     if checks.place_code(arrival.head, arrival.hash, arrivals.place_of(tx, arrival, computed[1].roster)) is not None:
         return
     rosters.meet(tx, arrival.row.conversation, computed[0])
-    chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
+    _continue(tx, arrival)
 
 
 def _accept(tx: Tx, arrival: Arrival, epoch: EpochRow, state: State, code: str | None) -> None:
     rosters.meet(tx, arrival.row.conversation, epoch)
-    chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
+    _continue(tx, arrival)
     kept = arrival.kept(state, code)
     sealed.insert_sealed(tx, replace_row(kept, sealed=None) if code == EXPIRED else kept)
+
+
+def _continue(tx: Tx, arrival: Arrival) -> None:
+    """Move the chain of the entry's device; a scheduled message is not in it."""
+    if arrival.head.counter != checks.UNCHAINED:
+        chains.upsert_chain(tx, arrival.row.conversation, arrival.device, arrival.head.counter, arrival.hash)
 
 
 def _tell(tx: Tx, row: ConversationRow, entry: Entry, code: str) -> None:

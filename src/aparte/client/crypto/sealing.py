@@ -79,15 +79,19 @@ def finished(tx: Tx, work: Sealing) -> Finished:
     return done
 
 
-def again(tx: Tx, work: Sealing, code: str) -> None:
+def again(tx: Tx, work: Sealing) -> None:
     """Forget a request that the server refused because lists have changed: its key was for those of before."""
     done = outbox_sealed.select_finished(tx, work.item.item)
     if done is not None:
         outbox_sealed.update_unfinished(tx, work.item.item)
+
+
+def give_again(tx: Tx, row: ConversationRow, code: str) -> None:
+    """Give a chain up that the server says is over, or look again at who lacks it."""
     if code == "chain_too_old":
-        own_chains.delete_own_chain(tx, work.row.conversation)
+        own_chains.delete_own_chain(tx, row.conversation)
     elif code == "missing_devices":
-        own_chains.update_incomplete(tx, work.row.conversation)
+        own_chains.update_incomplete(tx, row.conversation)
 
 
 def accepted(tx: Tx, work: Sealing) -> None:
@@ -104,7 +108,7 @@ def accepted(tx: Tx, work: Sealing) -> None:
 
 
 def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
-    epoch, readers = _epoch_of(tx, work.row, own)
+    epoch, readers = epoch_of(tx, work.row, own)
     head = _head(tx, work, what, own, epoch)
     content = _content(tx, work, what)
     key = secrets.token_bytes(entry_seal.KEY_BYTES)
@@ -123,7 +127,7 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
         target=SealedTarget(what.target, head.target) if what.target is not None else None,
         on=what.is_on,
         tag=_tag(own, head, content) if isinstance(content, Reaction) else None,
-        mentions=_mentions(content),
+        mentions=mentions_of(content),
         ttl=disappearing.hint(content) if what.kind == kinds.MESSAGE else None,
     )
     if readers is None:
@@ -132,7 +136,7 @@ def _sealed(tx: Tx, work: Sealing, what: Unsealed, own: Own) -> Finished:
     return Finished(to_json(request), head.epoch, head.counter, digest, key)
 
 
-def _epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes], dict[AccountId, pins.Pin] | None]:
+def epoch_of(tx: Tx, row: ConversationRow, own: Own) -> tuple[tuple[int, bytes], dict[AccountId, pins.Pin] | None]:
     """Give number and roster of the epoch to seal for, and whose devices get an envelope: None if all have a chain."""
     if row.has_chain:
         return _group_epoch(tx, row, own), None
@@ -194,7 +198,7 @@ def _content(tx: Tx, work: Sealing, what: Unsealed) -> Content:
     return replace(content, after=sealed.select_newest(tx, work.row.conversation))
 
 
-def _mentions(content: Content) -> list[AccountId]:
+def mentions_of(content: Content) -> list[AccountId]:
     """Name to the server whom a message mentions, so that it can tell them."""
     said = content.mentions if isinstance(content, Text) else ()
     return [AccountId(UUID(bytes=account)) for account in said]

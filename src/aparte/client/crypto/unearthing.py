@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replace_in
 
+from aparte.client.core.checks import UNCHAINED
 from aparte.client.crypto import arrivals, opening, rosters
 from aparte.client.crypto.arrivals import Arrival, Reader
 from aparte.client.crypto.own import now_ms
@@ -114,6 +115,8 @@ def _code(tx: Tx, arrival: Arrival, triple: Triple) -> str | None:
 
 def _continues(tx: Tx, arrival: Arrival) -> bool:
     head, here = arrival.head, (arrival.row.conversation, arrival.device)
+    if head.counter == UNCHAINED:
+        return head.prev == ZERO_HASH
     same = passed_on.select_counted(tx, *here, head.counter)
     before = passed_on.select_counted(tx, *here, head.counter - 1) if head.counter > 1 else []
     after = passed_on.select_counted(tx, *here, head.counter + 1)

@@ -5,7 +5,7 @@ import asyncio
 from aparte.client.crypto import disappearing, own, revoking
 from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.session import Session
-from aparte.client.store import content_keys, payloads
+from aparte.client.store import content_keys, early_keys, payloads
 
 LOOK_SECONDS = 600.0
 """How often upkeep looks whether anything is due."""
@@ -39,7 +39,8 @@ async def _keep_keys(session: Session) -> None:
 
 
 def forget(session: Session, now: int) -> None:
-    """Forget keys of what was deleted long ago, and what was noted about key requests."""
+    """Forget keys of what was deleted long ago or has never come, and what was noted about key requests."""
     with session.store.transaction() as tx:
         content_keys.delete_expired(tx, now - RESTORABLE_DAYS * DAY_MS)
         payloads.delete_answered(tx, now - ANSWERED_DAYS * DAY_MS)
+        early_keys.delete_old(tx, now - ANSWERED_DAYS * DAY_MS)

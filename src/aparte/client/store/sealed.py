@@ -6,7 +6,7 @@ from uuid import UUID
 
 from aparte.client.store.db import Row, Tx
 from aparte.wire import kinds
-from aparte.wire.ids import AccountId, ConversationId, DeviceId
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId
 
 State = Literal["open", "waiting", "refused", "deleted"]
 COLUMNS = (
@@ -178,6 +178,24 @@ def select_wordless(tx: Tx) -> list[SealedRow]:
             kinds.MESSAGE,
         )
     ]
+
+
+def has_unchained(
+    tx: Tx, conversation: ConversationId, account: AccountId, client_id: ClientMessageId, seq: int
+) -> bool:
+    """Tell whether a scheduled message of somebody with this client id was read at another position."""
+    row = tx.row(
+        """
+        SELECT 1 FROM sealed s JOIN entries e USING (conversation_id, seq)
+         WHERE s.conversation_id = ? AND s.counter = 0 AND s.state IN ('open', 'deleted') AND s.passed_by IS NULL
+           AND e.account_id = ? AND e.client_message_id = ? AND s.seq <> ?
+        """,
+        conversation.bytes,
+        account.bytes,
+        client_id.bytes,
+        seq,
+    )
+    return row is not None
 
 
 def has_deletion(tx: Tx, row: SealedRow) -> bool:
