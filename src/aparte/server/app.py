@@ -22,6 +22,7 @@ from aparte.server.jobs.runner import Runner
 from aparte.server.kit.blobs import Blobs
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
+from aparte.server.kit.doorbell import Bells
 from aparte.server.kit.limits import Limiter
 from aparte.server.kit.tasks import TaskGroup, every
 from aparte.server.kit.valkey import Valkey
@@ -38,6 +39,7 @@ from aparte.server.realtime.look import SECONDS as LOOK_SECONDS
 from aparte.server.realtime.look import Look, Questions
 from aparte.server.receipts.coalescer import Coalescer
 from aparte.server.scheduling import actions as scheduling
+from aparte.server.search.indexer import Indexer
 from aparte.server.sessions import actions as sessions
 from aparte.server.state import actions as state
 from aparte.wire.ids import AccountId
@@ -63,9 +65,11 @@ class Server:
         self.bus = Bus(self.valkey, uuid4())
         self.hub = Hub(self.bus)
         self.bus.on_hint = self.hub.hear
-        self.db.doorbell = self.hub
+        self.indexer = Indexer(self.db)
+        bells = Bells(self.hub, self.indexer)
+        self.db.doorbell = bells
         self.lanes = Lanes(config.database_url)
-        self.writer = Writer(self.lanes, self.hub.ring)
+        self.writer = Writer(self.lanes, bells.ring, self.db)
         self.gathering = Gathering(self.db)
         self.marks = Coalescer(self.db)
         self.health = Health(self.db, lambda: self.valkey.available)
@@ -141,6 +145,7 @@ class Server:
         self.writer.start()
         self.marks.start()
         self.presence.start()
+        self.indexer.start()
         self.tasks.start(self.limiter.run(), "limits")
         self.tasks.start(every(1.0, self.health.probe, "health"), "health")
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
@@ -159,6 +164,7 @@ class Server:
         await self.writer.close(DRAIN_SECONDS)
         await self.gathering.close()
         await self.marks.close()
+        await self.indexer.close()
         await self.presence.close()
         await self.tasks.close()
         await self.bus.close()

@@ -30,7 +30,7 @@ class Sealing:
         self.db = db
         db.doorbell = self
         self.lanes = Lanes(dsn)
-        self.writer = Writer(self.lanes, self.rung.extend)
+        self.writer = Writer(self.lanes, self.rung.extend, db)
         self.coverage = Coverage(db)
 
     def ring(self, hints: list[Hint]) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from aparte.server.messages import rules
+from aparte.server.messages import content, rules
 from aparte.server.messages.model import Target
 from aparte.wire import limits
 from aparte.wire.content import MessageContent
@@ -27,14 +27,14 @@ def message(deleted: datetime | None = None, *, is_erased: bool = False) -> Targ
 def test_blank_text_is_refused_whatever_the_blanks(text: str) -> None:
     """B-106: a message of newlines and tabs passed."""
     with pytest.raises(Refusal, match="blank"):
-        rules.check_content(MessageContent(text))
+        content.check(MessageContent(text))
 
 
 def test_metadata_is_bounded() -> None:
     fits = {"k": "x" * (limits.METADATA_BYTES - len('{"k":""}'))}
-    rules.check_content(MessageContent("hi", metadata=fits))
+    content.check(MessageContent("hi", metadata=fits))
     with pytest.raises(Refusal, match="metadata"):
-        rules.check_content(MessageContent("hi", metadata={"k": fits["k"] + "x"}))
+        content.check(MessageContent("hi", metadata={"k": fits["k"] + "x"}))
 
 
 def test_a_digest_tells_apart_conversation_kind_target_and_words() -> None:

@@ -10,11 +10,13 @@ import pytest
 from tests.support import database, rooms
 
 from aparte.server.kit.caller import Caller
+from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import Hint, ToConversation
 from aparte.server.messages import actions, rules
 from aparte.server.messages.lanes import Lanes
 from aparte.server.messages.writer import Writer
 from aparte.wire import kinds
+from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live
@@ -38,10 +40,10 @@ async def service_dsn(cluster: database.Cluster, database_name: str) -> str:
 class Process:
     """A server process as far as writing goes: a writer and what it rang."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, db: Database) -> None:
         self.rung: list[Hint] = []
         self.lanes = Lanes(dsn)
-        self.writer = Writer(self.lanes, self.rung.extend)
+        self.writer = Writer(self.lanes, self.rung.extend, db)
 
     async def send(self, caller: Caller, conversation: ConversationId, message: SendMessage) -> Sent:
         return await actions.send(self.writer, caller, conversation, message)
@@ -56,9 +58,9 @@ class Process:
 
 
 @pytest.fixture
-async def process(service_dsn: str) -> AsyncIterator[Process]:
+async def process(service_dsn: str, db: Database) -> AsyncIterator[Process]:
     """One process that writes."""
-    here = Process(service_dsn)
+    here = Process(service_dsn, db)
     here.writer.start()
     yield here
     await here.writer.close()
@@ -66,9 +68,9 @@ async def process(service_dsn: str) -> AsyncIterator[Process]:
 
 
 @pytest.fixture
-async def other(service_dsn: str) -> AsyncIterator[Process]:
+async def other(service_dsn: str, db: Database) -> AsyncIterator[Process]:
     """A second process that writes to the same database."""
-    here = Process(service_dsn)
+    here = Process(service_dsn, db)
     here.writer.start()
     yield here
     await here.writer.close()
@@ -131,7 +133,7 @@ async def test_a_repeat_over_another_process_finds_what_it_waited_for(
     holder = await asyncpg.connect(service_dsn, ssl=False)
     transaction = holder.transaction()
     await transaction.start()
-    body = rules.check_content(message.content)
+    body = to_json(message.content)
     row = await holder.fetchrow(
         "SELECT o_outcome, o_seq FROM send_v1($1, $2, $3, $4, $5, $6::text[]::jsonb[], false)",
         [lounge],

@@ -92,6 +92,7 @@ def _handler(route: Route, edge: Edge) -> AioHandler:
             body=await came.body(request, route.body, decoder),
             request_id=request[REQUEST_ID],
             _caller=caller,
+            _idempotency_keys=tuple(request.headers.getall("Idempotency-Key", ())),
         )
         return answer.answered(await route.handler(call), route.status)
 

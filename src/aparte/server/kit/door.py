@@ -34,6 +34,7 @@ class Call(Generic[B, Q]):
     query: Q
     request_id: UUID
     _caller: Caller | None = None
+    _idempotency_keys: tuple[str, ...] = ()
 
     @property
     def caller(self) -> Caller:
@@ -41,6 +42,16 @@ class Call(Generic[B, Q]):
         if self._caller is None:
             raise Refusal("unauthenticated")
         return self._caller
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """What stands for this request if it is repeated, from the header of that name. Raises Refusal `invalid`."""
+        keys = self._idempotency_keys
+        if not keys:
+            return None
+        if len(keys) > 1 or not 1 <= len(keys[0]) <= limits.IDEMPOTENCY_KEY or not keys[0].isprintable():
+            raise Refusal("invalid", f"Idempotency-Key is given once, with 1 to {limits.IDEMPOTENCY_KEY} characters")
+        return keys[0]
 
     def id(self, name: str) -> UUID:
         """Read an id from the path. What is no UUID names nothing: 404."""

@@ -24,9 +24,9 @@ class Frames:
         self._writer = writer
         self._coverage = coverage
 
-    def send(self, caller: Caller, frame: frames.Send, reply: Reply) -> None:
+    async def send(self, caller: Caller, frame: frames.Send, reply: Reply) -> None:
         """Store a message; the answer comes after COMMIT, and the next frame is read meanwhile."""
-        done = actions.enqueue(self._writer, caller, frame.conversation, frame.message)
+        done = await actions.enqueue(self._writer, caller, frame.conversation, frame.message)
         done.add_done_callback(lambda future: reply(_outcome(frame.ref, frame.conversation, future)))
 
     async def seal(self, caller: Caller, frame: frames.Seal, reply: Reply) -> None:

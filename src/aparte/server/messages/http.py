@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
-from aparte.server.messages import actions
+from aparte.server.messages import actions, rules
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.pages import Where
 from aparte.server.messages.writer import Writer
@@ -26,11 +26,11 @@ from aparte.wire.messages import (
     MessagePage,
     PinList,
     PinMessage,
+    PostMessage,
     QuotePage,
     React,
     ReactorPage,
     RestoreMessage,
-    SendMessage,
     Sent,
     ThreadPage,
 )
@@ -111,9 +111,10 @@ class Doors:
         self._writer = writer
         self._coverage = coverage
 
-    async def send(self, call: Call[SendMessage, Nothing]) -> Sent:
-        """Store a message."""
-        return await actions.send(self._writer, call.caller, conversation_of(call), call.body)
+    async def send(self, call: Call[PostMessage, Nothing]) -> Sent:
+        """Store a message. It has a `client_message_id`, or the header `Idempotency-Key`, or a `client_random`."""
+        message = rules.named(call.caller.device, call.body, call.idempotency_key)
+        return await actions.send(self._writer, call.caller, conversation_of(call), message)
 
     async def seal(self, call: Call[SealEntry, Nothing]) -> Sent:
         """Store a sealed entry."""

@@ -3,6 +3,7 @@
 Plans are pinned (`Database.read_log`). Only what is there is listed: not deleted, expired, or hidden from the asker.
 """
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 from aparte.server.conversations.model import Standing
@@ -48,6 +49,30 @@ _NAMED: LiteralString = """
        AND (SELECT k.blocked_id FROM blocks k WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id LIMIT 1) IS NULL AND
 """
 MENTIONING: LiteralString = COLUMNS + _NAMING + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
+
+
+SOME: LiteralString = (
+    COLUMNS
+    + """
+      FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS q (conversation_id, id, place)
+      JOIN LATERAL (SELECT 1 FROM members b JOIN conversations c ON c.conversation_id = b.conversation_id
+                     WHERE b.conversation_id = q.conversation_id AND b.account_id = $1 AND b.left_at IS NULL
+                       AND c.deleted_at IS NULL AND c.encryption_mode = 'server' LIMIT 1) b ON true
+      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id
+"""
+    + JOINS
+    + " WHERE"
+    + THERE
+    + " ORDER BY q.place"
+)
+
+
+async def select_some(
+    reader: Reader, account: AccountId, wanted: Sequence[tuple[ConversationId, EntryId]]
+) -> list[Message]:
+    """Those of some readable messages that are there for somebody, in the order wanted."""
+    conversations, messages = [place[0] for place in wanted], [place[1] for place in wanted]
+    return messages_of(await reader.fetch(SOME, account, conversations, messages))
 
 
 async def select_pinned(reader: Reader, standing: Standing) -> list[Message]:

@@ -63,6 +63,18 @@ def check_one_more(mine: Mine) -> None:
         raise Refusal("too_many", f"at most {limits.REACTION_KINDS} different ones")
 
 
+def check_set(mine: Mine) -> None:
+    """Refuse one sealed reaction too many of one person, once it is set: of these the server sees whose they are."""
+    if mine.count > limits.REACTIONS_EACH:
+        raise Refusal("too_many", f"at most {limits.REACTIONS_EACH} of one person")
+
+
+def check_pinned(count: int) -> None:
+    """Refuse one sealed pin too many, once it is set."""
+    if count > limits.PINS:
+        raise Refusal("too_many", f"at most {limits.PINS} pinned messages")
+
+
 def check_pins(count: int) -> None:
     """Refuse one pin too many; pins of messages that are not there do not count."""
     if count >= limits.PINS:

@@ -1,10 +1,14 @@
 """A message on its way in, and a message as it is stored."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 from aparte.server.conversations.model import Private
 from aparte.wire.content import MessageContent
+from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
 from aparte.wire.sealed import Envelope
 
@@ -12,7 +16,8 @@ Key = tuple[ConversationId, DeviceId, ClientMessageId]
 """What makes two sends the same one."""
 
 STORED, REPEAT, AGAIN, NOT_MEMBER, REUSED, CLOCK, MODE, BLOCKED, EPOCH, CHAIN, MISSING, TOO_OLD = range(12)
-"""Outcomes of the function `send_v3`."""
+FORBIDDEN, ARCHIVED, SILENCED, SLOW, SCREEN, REFUSED = range(12, 18)
+"""Outcomes of the function `send_v4`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Placed:
     is_new: bool
     is_addressed: bool = False
     """Devices were given the sender's chain with it, each its own: they fetch the entry instead of being pushed it."""
+    expires_at: datetime | None = None
+    """Of a message that is new and disappears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,48 @@ class Sealing:
     is_on: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bonds:
+    """What ties a message to others, and what few messages have beside."""
+
+    root: Position | None = None
+    """Of the thread that a readable message belongs to."""
+    reply: EntryId | None = None
+    references: tuple[EntryId, ...] = ()
+    mentions: tuple[AccountId, ...] = ()
+    source: str | None = field(default=None, repr=False)
+    """What was typed, where something else is stored."""
+    ttl: int | None = None
+    """Seconds that it stays."""
+
+
+class State(NamedTuple):
+    """A message that another one hangs on."""
+
+    position: Position
+    is_reply: bool
+    """It belongs to a thread itself."""
+    is_gone: bool
+    """Deleted, erased or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A message that somebody forwards."""
+
+    content: MessageContent | None
+    account: AccountId
+    is_public: bool
+    """Anybody may read where it is from."""
+    is_gone: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outgoing:
-    """A message that waits for its batch. `digest` stands for what it says.
+    """A message that waits for its batch. `digest` stands for what its sender gave.
 
-    Readable: `content` is its JSON, exactly as it is stored. Sealed: `sealing` is there instead.
+    Readable: `content` is its JSON, exactly as it is stored. Sealed: `sealing` is there instead. `refusal` is what was
+    found against it before the lock: it is told unless this is a repeat, or no member is asking.
     """
 
     conversation: ConversationId
@@ -77,6 +121,10 @@ class Outgoing:
     digest: int
     done: "asyncio.Future[Placed]" = field(repr=False)
     sealing: Sealing | None = None
+    bonds: Bonds | None = None
+    refusal: Refusal | None = None
+    screening: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
+    """Asks the word lists of a conversation that has them; None: they were asked, or need not be."""
 
     @property
     def key(self) -> Key:
@@ -93,10 +141,12 @@ class Verdict:
     seq: int | None
     ordinal: int | None
     known: int | None = None
-    """With another epoch the right one; with a broken chain its newest counter."""
+    """With another epoch the right one; with a broken chain its newest counter; of a silence its end, of slow mode the
+    wait, in milliseconds."""
     known_hash: bytes | None = None
-    """The roster of that epoch; the hash of that entry."""
+    """The roster of that epoch; the hash of that entry; why somebody is silenced."""
     commits: bool = False
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +162,8 @@ class Target:
     is_erased: bool
     hash: bytes | None = None
     """Of a sealed message: what an entry that aims at it must name."""
+    is_reply: bool = False
+    """It belongs to a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +217,8 @@ class Change:
     client_message_id: ClientMessageId
     kind: int
     body: object
+    stored: object | None = None
+    """What the server makes of the body; None: it is stored as it is."""
 
 
 RECOVERY_DAYS = 30

@@ -1,5 +1,7 @@
 """From the verdict of the batch to what the sender and the others are told. Pure."""
 
+from datetime import UTC, datetime
+
 from aparte.server.kit.doorbell import Hint, ToConversation, ToConversationSealed
 from aparte.server.messages import model
 from aparte.server.messages.model import Outgoing, Placed, Sealing, Verdict
@@ -17,16 +19,21 @@ CODES = {
     model.BLOCKED: "blocked",
     model.MISSING: "missing_devices",
     model.TOO_OLD: "chain_too_old",
+    model.FORBIDDEN: "forbidden",
+    model.ARCHIVED: "archived",
 }
 
 
-def answer_to(verdict: Verdict | Refusal) -> Placed | Refusal:
+def answer_to(message: Outgoing, verdict: Verdict | Refusal) -> Placed | Refusal:
     """Turn a verdict into what the sender is told, with what the server knows where that helps."""
     if isinstance(verdict, Refusal):
         return verdict
     if verdict.outcome in {model.STORED, model.REPEAT} and verdict.id is not None and verdict.seq is not None:
         is_new = verdict.outcome == model.STORED
-        return Placed(Position(verdict.seq, verdict.id), verdict.ordinal, is_new, is_addressed=verdict.commits)
+        at = Position(verdict.seq, verdict.id)
+        return Placed(at, verdict.ordinal, is_new, is_addressed=verdict.commits, expires_at=verdict.expires_at)
+    if verdict.outcome == model.REFUSED and message.refusal is not None:
+        return message.refusal
     return refusal_of(verdict)
 
 
@@ -40,10 +47,21 @@ def refusal_of(verdict: Verdict) -> Refusal:
             return Refusal("chain_broken", data={"counter": verdict.known, "hash": known})
         case model.CLOCK:
             return Refusal("clock", retry_after=60)
+        case model.SILENCED | model.SLOW:
+            return hushed(verdict)
         case outcome if outcome in CODES:
             return Refusal(CODES[outcome])
         case _:
             return Refusal("unavailable", retry_after=1)
+
+
+def hushed(verdict: Verdict) -> Refusal:
+    """Say until when somebody does not speak: whom a moderator has silenced, or who spoke a moment ago."""
+    known = verdict.known or 0
+    if verdict.outcome == model.SLOW:
+        return Refusal("slow_mode", retry_after=known / 1000)
+    until = datetime.fromtimestamp(known / 1000, UTC)
+    return Refusal("silenced", data={"until": until.isoformat(), "reason": (verdict.known_hash or b"").decode()})
 
 
 def hint_of(message: Outgoing, placed: Placed) -> Hint:
@@ -62,7 +80,8 @@ def hint_of(message: Outgoing, placed: Placed) -> Hint:
 
 def entry_of(message: Outgoing, placed: Placed) -> Entry:
     """Render what was just stored for the wire, without any envelope."""
-    sealing = message.sealing
+    sealing, bonds = message.sealing, message.bonds
+    root = bonds.root if bonds else None
     return Entry(
         seq=placed.position.seq,
         id=placed.position.id,
@@ -72,7 +91,8 @@ def entry_of(message: Outgoing, placed: Placed) -> Entry:
         device=message.device,
         client_message_id=message.client_message_id,
         ordinal=placed.ordinal,
-        target=sealing.target if sealing else None,
+        target=sealing.target if sealing else root,
+        expires_at=placed.expires_at,
         body=message.message,
         sealed=sealed_of(sealing) if sealing else None,
     )

@@ -4,12 +4,16 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import uuid5
+
+from msgspec.structs import replace
 
 from aparte.e2ee import entry as entries
 from aparte.e2ee.membership import POLICY_MODERATORS_WRITE
 from aparte.e2ee.padding import PADDED_TO
-from aparte.server.conversations.model import Standing
+from aparte.server.conversations.model import Right, Standing
 from aparte.server.log.model import Since
+from aparte.server.messages import content
 from aparte.server.messages.model import (
     MISSING,
     RECOVERY_DAYS,
@@ -19,6 +23,7 @@ from aparte.server.messages.model import (
     Cover,
     Covering,
     Repeat,
+    State,
     Target,
 )
 from aparte.wire import kinds, limits
@@ -26,9 +31,9 @@ from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent, Role
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import Distributions
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, time_of
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position, time_of
 from aparte.wire.kinds import Switch
-from aparte.wire.messages import Entry
+from aparte.wire.messages import Entry, PostMessage, SendMessage
 from aparte.wire.sealed import Envelope, SealEntry
 
 PAGE_BYTES = 512 * 1024
@@ -39,17 +44,66 @@ SWITCHING = {kinds.DELETION, kinds.REACTION, kinds.PIN}
 WRITING = {kinds.MESSAGE, kinds.EDIT, kinds.REACTION}
 """What a group's policy may leave to moderators up."""
 ROLES: tuple[Role, ...] = ("member", "moderator", "admin", "owner")
+RIGHTS: dict[int, Right] = {
+    kinds.MESSAGE: "post",
+    kinds.EDIT: "post",
+    kinds.DELETION: "post",
+    kinds.REACTION: "react",
+    kinds.PIN: "pin",
+    kinds.PROFILE: "edit_profile",
+    kinds.SETTINGS: "edit_profile",
+}
+RIGHTS_OF_TWO = RIGHTS | {kinds.SETTINGS: "post"}
 NEEDS: dict[int, Role] = {kinds.PIN: "moderator", kinds.PROFILE: "admin", kinds.SETTINGS: "admin"}
 """Least role in a group, of kinds that not everybody may write; a deletion is judged with its target."""
 
 
-def check_content(content: MessageContent) -> bytes:
-    """Refuse blank text and oversized metadata; give the JSON to store."""
-    if not content.text.strip():
-        raise Refusal("invalid", "text is blank")
-    if content.metadata and len(to_json(content.metadata)) > limits.METADATA_BYTES:
-        raise Refusal("invalid", f"metadata is larger than {limits.METADATA_BYTES} bytes")
-    return to_json(content)
+def request_digest(conversation: ConversationId, message: SendMessage) -> int:
+    """Stand for a readable message as its sender gave it: what the server makes of it may be another thing by the
+    time it is repeated."""
+    said = content.as_given(message.content)
+    if message.forward is None:
+        return digest(conversation, kinds.MESSAGE, message.thread, to_json(said))
+    origin = message.forward.conversation.bytes + message.forward.message.bytes
+    body = to_json(replace(said, text="", format="text")) + origin
+    return digest(conversation, kinds.MESSAGE, message.thread, body)
+
+
+def client_id_of(device: DeviceId, message: PostMessage, idempotency_key: str | None) -> ClientMessageId:
+    """Give the client id of a message over REST: its own, or one that follows from the device and what stands for it.
+
+    Ids of two devices never meet (B-008), and what stands for a message is forgotten with its id (B-055).
+    """
+    named = [name for name in (message.client_message_id, message.client_random, idempotency_key) if name is not None]
+    if len(named) != 1:
+        raise Refusal("invalid", "one of client_message_id, client_random and the header Idempotency-Key")
+    if message.client_message_id is not None:
+        return message.client_message_id
+    if message.client_random is not None:
+        return ClientMessageId(uuid5(device, f"client_random:{message.client_random & 0xFFFF_FFFF}"))
+    return ClientMessageId(uuid5(device, f"Idempotency-Key:{idempotency_key}"))
+
+
+def named(device: DeviceId, message: PostMessage, idempotency_key: str | None) -> SendMessage:
+    """Give a message over REST as the gateway takes it."""
+    client_message_id = client_id_of(device, message, idempotency_key)
+    return SendMessage(client_message_id, message.content, message.thread, message.forward)
+
+
+def check_hung(state: State | None, what: str) -> State:
+    """Nothing hangs on what is not in this conversation, or is gone."""
+    if state is None:
+        raise Refusal("not_found", what)
+    if state.is_gone:
+        raise Refusal("gone", what)
+    return state
+
+
+def check_root(state: State) -> Position:
+    """Threads have one level: nobody begins one under a reply of another."""
+    if state.is_reply:
+        raise Refusal("invalid", "a reply of a thread is no root: name its root")
+    return state.position
 
 
 def digest(conversation: ConversationId, kind: int, target: EntryId | None, body: bytes) -> int:
@@ -78,11 +132,29 @@ def check_sealed(entry: SealEntry) -> None:
         raise Refusal("invalid", "kinds 2 to 5 have a target, 6 and 7 have none")
     if entry.tag is not None and entry.kind != kinds.REACTION:
         raise Refusal("invalid", "only a reaction has a tag")
+    if entry.ttl is not None and entry.kind != kinds.MESSAGE:
+        raise Refusal("invalid", "only a message disappears")
+    if entry.mentions and entry.kind not in {kinds.MESSAGE, kinds.EDIT}:
+        raise Refusal("invalid", "only a message or an edit mentions somebody")
     if not entry.on and entry.kind not in SWITCHING:
         raise Refusal("invalid", "only a deletion, a reaction or a pin is taken back")
     if (entry.chain is None) != (entry.key is None) or (entry.key is not None and entry.envelopes):
         raise Refusal("invalid", "a key goes with its chain and without envelopes")
     check_envelopes(entry.envelopes)
+
+
+def right_for(kind: int, standing: Standing) -> Right:
+    """Name the right that a sealed entry is the use of; a deletion's follows from its target too.
+
+    Either of two may set how their conversation is run.
+    """
+    return RIGHTS[kind] if standing.has_chain else RIGHTS_OF_TWO[kind]
+
+
+def check_level(target: Target, kind: int) -> None:
+    """Threads have one level: nobody begins one under a reply of another."""
+    if kind == kinds.MESSAGE and target.is_reply:
+        raise Refusal("invalid", "a reply of a thread is no root: name its root")
 
 
 def check_envelopes(envelopes: Sequence[Envelope]) -> None:

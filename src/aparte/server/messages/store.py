@@ -1,43 +1,55 @@
 """SQL of messages: the batch, single messages, and the housekeeping of what is past its time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from aparte.server.kit.db import Reader, Row, Tx
 from aparte.server.messages.envelopes import pack
-from aparte.server.messages.model import Outgoing, Repeat, Target, Verdict
+from aparte.server.messages.model import REFUSED, STORED, Outgoing, Repeat, Target, Verdict
 from aparte.server.messages.rendering import hash_of
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, Position
 from aparte.wire.kinds import MESSAGE
 
 SEND = """
-    SELECT o_outcome, o_id, o_seq, o_ordinal, o_known, o_known_hash, o_commits
-      FROM send_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                   $23, $24, $25)
+    SELECT o_outcome, o_id, o_seq, o_ordinal, o_known, o_known_hash, o_commits, o_expires_at
+      FROM send_v4($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                   $23, $24, $25, $26, $27, $28, $29, $30, $31)
 """
 
 
 def columns(batch: Sequence[Outgoing]) -> list[list[Any]]:
-    """Lay a batch out as the arrays of `send_v3`, but for its last argument."""
+    """Lay a batch out as the arrays of `send_v4`, but for its last argument."""
     return [list(column) for column in zip(*(row_of(message) for message in batch), strict=True)]
 
 
 def row_of(m: Outgoing) -> tuple[Any, ...]:
-    """One message as `send_v3` takes it; a readable one has nothing in the columns of sealed ones."""
+    """One message as `send_v4` takes it; a readable one has nothing in the columns of sealed ones."""
     told = (m.conversation, m.account, m.device, m.client_message_id, m.digest, m.content)
-    s = m.sealing
+    s, beside = m.sealing, beside_of(m)
     if s is None:
-        return (*told, MESSAGE, *(None,) * 7, 0, *(None,) * 9)
+        root = (m.bonds.root.seq, m.bonds.root.id) if m.bonds and m.bonds.root else (None, None)
+        refused = REFUSED if m.refusal else STORED
+        return (*told, MESSAGE, *(None,) * 7, refused, None, *root, *(None,) * 6, *beside)
     target = (s.target.seq, s.target.id, s.target_hash) if s.target else (None, None, None)
     head = (s.kind, s.sealed, s.epoch, s.roster, s.counter, s.prev, s.hash)
     cover = (s.cover.uncovered, pack(s.cover.envelopes))
     group = (s.group_key, s.chain, listed(s.cover.commits))
-    return (*told, *head, s.peer, *cover, *target, s.tag, s.is_on, *group)
+    return (*told, *head, s.peer, *cover, *target, s.tag, s.is_on, *group, *beside)
 
 
-def listed(devices: frozenset[DeviceId] | None) -> str | None:
+def beside_of(m: Outgoing) -> tuple[Any, ...]:
+    """What ties a message to others, how long it stays, and whether the word lists have been asked."""
+    bonds, is_screened = m.bonds, m.screening is None
+    if bonds is None:
+        return (*(None,) * 5, is_screened)
+    named = (listed(bonds.references or None), listed(bonds.mentions or None))
+    return (bonds.reply, *named, bonds.source, bonds.ttl, is_screened)
+
+
+def listed(ids: Collection[UUID] | None) -> str | None:
     """Write ids as the text of an array: rows of a batch have different numbers of them."""
-    return None if devices is None else "{" + ",".join(device.hex for device in devices) + "}"
+    return None if ids is None else "{" + ",".join(one.hex for one in ids) + "}"
 
 
 async def send(connection: Any, batch: Sequence[Outgoing], *, wait: bool) -> list[Verdict]:
@@ -56,17 +68,22 @@ async def send(connection: Any, batch: Sequence[Outgoing], *, wait: bool) -> lis
             row["o_known"],
             row["o_known_hash"],
             row["o_commits"],
+            row["o_expires_at"],
         )
         for row in rows
     ]
 
 
 async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) -> Target | None:
-    """The message that somebody wants to change, a sealed one with its hash; the head is locked, so it holds still."""
+    """The message that somebody wants to change, a sealed one with its hash; the head is locked, so it holds still.
+
+    One that has expired counts as erased.
+    """
     row = await tx.fetchrow(
         """
         SELECT m.seq, m.id, m.account_id, m.device_id, m.client_message_id, m.ordinal, m.deletion_id,
-               m.erased_at IS NOT NULL AS is_erased, m.epoch, m.counter, m.prev, m.target, m.sealed, m.sealed_hash,
+               m.erased_at IS NOT NULL OR coalesce(m.expires_at <= clock_timestamp(), false) AS is_erased,
+               m.target_id IS NOT NULL AS is_reply, m.epoch, m.counter, m.prev, m.target, m.sealed, m.sealed_hash,
                p.roster, d.account_id AS deleted_by
           FROM messages m
           LEFT JOIN epochs p ON p.conversation_id = m.conversation_id AND p.epoch = m.epoch
@@ -86,6 +103,7 @@ async def select_target(tx: Tx, conversation: ConversationId, message: EntryId) 
         row["deleted_by"],
         row["is_erased"],
         hash_of(conversation, row) if row["roster"] is not None else None,
+        row["is_reply"],
     )
 
 

@@ -2,26 +2,30 @@
 
 One batch is in flight; what arrives meanwhile forms the next one. There is no timer, so a lone sender never waits for
 company. A conversation whose row somebody else holds goes to a lane of its own, on another connection that waits, and
-later messages of it follow there: one stuck transaction delays nobody else, and the order per sender holds.
+later messages of it follow there: one stuck transaction delays nobody else, and the order per sender holds. So does one
+whose messages pass word lists first, each in its turn.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import asyncpg
 import structlog
 
-from aparte.server.kit.db import UNREACHABLE
+from aparte.server.kit.caller import Caller
+from aparte.server.kit.db import UNREACHABLE, Database
 from aparte.server.kit.doorbell import Hint
 from aparte.server.kit.metrics import BATCH_MESSAGES, BATCH_SECONDS, SENDS
 from aparte.server.kit.tasks import TaskGroup
 from aparte.server.messages import store
 from aparte.server.messages.lanes import Lanes
-from aparte.server.messages.model import AGAIN, Key, Outgoing, Placed, Verdict
+from aparte.server.messages.model import AGAIN, SCREEN, Key, Outgoing, Placed, Verdict
 from aparte.server.messages.outcomes import answer_to, hint_of
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import ConversationId, DeviceId
+from aparte.wire.messages import SendMessage
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +33,23 @@ BATCH = 500
 WAITING = 20_000
 """How many messages may wait in this process before more are refused."""
 
+UNDECIDED = frozenset({AGAIN, SCREEN})
+"""Outcomes after which a message is written again."""
+
+Screen = Callable[[Caller, ConversationId, SendMessage], Awaitable[None]]
+"""Asks the word lists of a conversation; refuses with `held` or `filtered`."""
+
 
 class Writer:
     """Takes messages from every door of this process and writes them in batches."""
 
-    def __init__(self, lanes: Lanes, ring: Callable[[Sequence[Hint]], None]) -> None:
-        """Write over `lanes`; `ring` hears of everything that was stored, in order."""
+    def __init__(
+        self, lanes: Lanes, ring: Callable[[Sequence[Hint]], None], db: Database, screen: Screen | None = None
+    ) -> None:
+        """Write over `lanes`; `ring` hears of everything that was stored, in order; what messages refer to is looked up
+        in `db`, and `screen` is asked about those of conversations that want it."""
+        self.db = db
+        self.screen = screen
         self._lanes = lanes
         self._ring = ring
         self._fast: deque[Outgoing] = deque()
@@ -87,15 +102,24 @@ class Writer:
             self._work.clear()
             while self._fast:
                 batch = [self._fast.popleft() for _ in range(min(BATCH, len(self._fast)))]
-                self._settle(batch, await self._write(batch, wait=False), may_wait=True)
+                aside: dict[ConversationId, list[Outgoing]] = {}
+                for message, _ in self._settle(batch, await self._write(batch, wait=False)):
+                    aside.setdefault(message.conversation, []).append(message)
+                for conversation, messages in aside.items():
+                    self._step_aside(conversation, messages)
 
     async def _drain(self, conversation: ConversationId) -> None:
-        """Write one conversation's messages, waiting for its lock, until none is left; then it is fast again."""
+        """Write one conversation's messages, waiting for its lock, until none is left; then it is fast again.
+
+        Of those that are undecided the first is decided by the next round at the latest.
+        """
         queue = self._slow[conversation]
         try:
             while queue:
                 batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-                self._settle(batch, await self._write(batch, wait=True), may_wait=False)
+                undecided = self._settle(batch, await self._write(batch, wait=True))
+                passed = [await self._screened(message, outcome) for message, outcome in undecided]
+                queue.extendleft(message for message in reversed(passed) if message is not None)
         finally:
             del self._slow[conversation]
 
@@ -120,25 +144,44 @@ class Writer:
             log.error("batch_failed", error=type(error).__name__, size=len(batch))
             return [Refusal("internal")] * len(batch)
 
-    def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]", *, may_wait: bool) -> None:
+    def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]") -> list[tuple[Outgoing, int]]:
+        """Answer what is decided; gives what is not, with the outcome that it has so far."""
         hints: list[Hint] = []
-        locked: dict[ConversationId, list[Outgoing]] = {}
+        undecided: list[tuple[Outgoing, int]] = []
         for message, verdict in zip(batch, verdicts, strict=True):
-            if may_wait and isinstance(verdict, Verdict) and verdict.outcome == AGAIN:
-                locked.setdefault(message.conversation, []).append(message)
+            if isinstance(verdict, Verdict) and verdict.outcome in UNDECIDED:
+                undecided.append((message, verdict.outcome))
                 continue
-            self._flying.pop(message.key, None)
-            answer = answer_to(verdict)
-            tell(message, answer)
-            if isinstance(answer, Refusal):
-                SENDS.labels(answer.code).inc()
-            elif answer.is_new:
+            answer = self._answer(message, answer_to(message, verdict))
+            if isinstance(answer, Placed) and answer.is_new:
                 hints.append(hint_of(message, answer))
-        for conversation, messages in locked.items():
-            self._step_aside(conversation, messages)
         SENDS.labels("stored").inc(len(hints))
         if hints:
             self._ring(hints)
+        return undecided
+
+    def _answer(self, message: Outgoing, answer: Placed | Refusal) -> Placed | Refusal:
+        """Let go of a message, and tell whoever waits."""
+        self._flying.pop(message.key, None)
+        tell(message, answer)
+        if isinstance(answer, Refusal):
+            SENDS.labels(answer.code).inc()
+        return answer
+
+    async def _screened(self, message: Outgoing, outcome: int) -> Outgoing | None:
+        """Ask the word lists about a message that was not asked about; None if it ends there."""
+        if outcome != SCREEN or message.screening is None:
+            return message
+        try:
+            await message.screening()
+        except Refusal as refusal:
+            self._answer(message, refusal)
+        except Exception as error:  # noqa: BLE001 - the messages behind it must not wait for ever
+            log.error("message_unscreened", error=type(error).__name__)
+            self._answer(message, Refusal("unavailable", retry_after=1))
+        else:
+            return replace(message, screening=None)
+        return None
 
     def _step_aside(self, conversation: ConversationId, messages: list[Outgoing]) -> None:
         """Give a locked conversation a lane of its own; what is queued behind must not overtake it."""

@@ -72,7 +72,7 @@ CREATE INDEX disappearing_messages_due_idx ON disappearing_messages (expires_at)
 --   instead of those of its conversation. `p_screened`: it has passed the word lists. `p_mentions`, `p_references`,
 --   `p_commits`: arrays of ids as text. Counter 0: sealed ahead, outside of its device's chain.
 --   outcomes 0 to 11 as in send_v3 · 12 no right to post · 13 the conversation is archived · 14 silenced (o_known: until,
---          ms since 1970) · 15 slow mode (o_known: ms to wait) · 16 to be screened first · 17 refused before, for what
+--          ms since 1970; o_known_hash: why) · 15 slow mode (o_known: ms to wait) · 16 to be screened first · 17 refused before, for what
 --          `p_uncovered` = 17 stands for
 CREATE FUNCTION send_v4(
   p_conversation uuid[], p_account uuid[], p_device uuid[], p_client_message uuid[], p_digest bigint[],
@@ -132,6 +132,7 @@ BEGIN
            h.last_seq, h.last_id, h.last_ordinal, h.epoch AS head_epoch, h.roster AS head_roster,
            s.id AS first_id, s.seq AS first_seq, coalesce(c.counter, 0) AS chain_counter,
            coalesce(c.hash, v_zero) AS chain_hash, g.chain_id AS known_chain, g.complete, g.has_pending, b.silenced_until,
+           b.silence_reason,
            b.last_sent_at + make_interval(secs => h.slow_seconds) AS may_send_at,
            CASE WHEN NOT v_all AND m.conv <> ALL (v_locked) THEN CASE WHEN p_wait THEN 3 ELSE 2 END
                 WHEN s.id IS NOT NULL THEN CASE WHEN s.digest = m.digest THEN 1 ELSE 4 END
@@ -159,7 +160,7 @@ BEGIN
                                 z.closed, z.is_screened
                            FROM heads z WHERE z.conversation_id = m.conv LIMIT 1) h ON true
       LEFT JOIN LATERAL (SELECT z.account_id, z.role, z.role_id, z.overrides, z.cannot_post, z.silenced_until,
-                                z.last_sent_at
+                                z.silence_reason, z.last_sent_at
                            FROM members z
                           WHERE z.conversation_id = m.conv AND z.account_id = m.acct AND z.left_at IS NULL
                           LIMIT 1) b ON true
@@ -212,13 +213,13 @@ BEGIN
   ), decided AS (
     SELECT j.ord, j.conv, j.acct, j.dev, j.kind, j.expires_at, j.last_seq, j.last_id, j.last_ordinal, j.head_epoch,
            j.head_roster, j.first_id, j.first_seq, j.chain_counter, j.chain_hash, j.known_chain, j.complete,
-           j.has_pending, j.silenced_until, j.may_send_at, j.verdict AS outcome,
+           j.has_pending, j.silenced_until, j.silence_reason, j.may_send_at, j.verdict AS outcome,
            false AS is_last_of_device, false AS is_to_commit
       FROM judged j WHERE (j.head_epoch > 0 OR j.is_slow) IS NOT TRUE
     UNION ALL
     SELECT c.ord, c.conv, c.acct, c.dev, c.kind, c.expires_at, c.last_seq, c.last_id, c.last_ordinal, c.head_epoch,
            c.head_roster, c.first_id, c.first_seq, c.chain_counter, c.chain_hash, c.known_chain, c.complete,
-           c.has_pending, c.silenced_until, c.may_send_at, c.outcome, c.is_last_of_device, c.is_to_commit
+           c.has_pending, c.silenced_until, c.silence_reason, c.may_send_at, c.outcome, c.is_last_of_device, c.is_to_commit
       FROM chained c
   ), counted AS (
     SELECT d.*, count(*) FILTER (WHERE d.outcome = 0) OVER w AS nth,
@@ -296,7 +297,8 @@ BEGIN
          CASE p.outcome WHEN 8 THEN p.head_epoch WHEN 9 THEN p.chain_counter
               WHEN 14 THEN floor(extract(epoch FROM p.silenced_until) * 1000)::bigint
               WHEN 15 THEN ceil(extract(epoch FROM p.may_send_at - v_now) * 1000)::bigint END,
-         CASE p.outcome WHEN 8 THEN p.head_roster WHEN 9 THEN p.chain_hash END,
+         CASE p.outcome WHEN 8 THEN p.head_roster WHEN 9 THEN p.chain_hash
+              WHEN 14 THEN convert_to(p.silence_reason, 'UTF8') END,
          CASE WHEN p.outcome = 0 AND p.is_to_commit
               THEN EXISTS (SELECT 1 FROM committed k WHERE k.conv = p.conv AND k.at = p.seq) ELSE false END,
          CASE WHEN p.outcome = 0 AND p.kind = 1 THEN p.expires_at END

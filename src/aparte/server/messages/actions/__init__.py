@@ -11,12 +11,12 @@ from aparte.server.messages.actions.housekeeping import (
     forget_pending,
     forget_sends,
 )
-from aparte.server.messages.actions.mentions import mentions
+from aparte.server.messages.actions.mentions import mentions, some
 from aparte.server.messages.actions.pin import pin, pinned
 from aparte.server.messages.actions.react import react, reactors
 from aparte.server.messages.actions.read import changes, entries, get, history, marker, moved_since, page, place_of
 from aparte.server.messages.actions.seal import enqueue_sealed, joins_a_batch, seal
-from aparte.server.messages.actions.send import enqueue, send
+from aparte.server.messages.actions.send import enqueue, send, send_screened
 from aparte.server.messages.actions.threads import follow, repair_counts, replies, threads
 
 __all__ = [
@@ -54,5 +54,7 @@ __all__ = [
     "restore",
     "seal",
     "send",
+    "some",
+    "send_screened",
     "threads",
 ]

@@ -6,7 +6,7 @@ from aparte.server.conversations import actions as conversations
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.log import actions as log
-from aparte.server.messages import rules, sender_keys
+from aparte.server.messages import content, rules, sender_keys
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.model import MISSING, STORED
 from aparte.wire.errors import Refusal
@@ -20,7 +20,8 @@ SLACK = timedelta(days=1)
 
 def check_ahead(message: SendMessage) -> None:
     """Refuse words that nobody may say."""
-    rules.check_content(message.content)
+    content.check(message.content)
+    content.cleaned(message.content)
 
 
 async def check_sealed_ahead(

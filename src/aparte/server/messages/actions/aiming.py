@@ -38,7 +38,7 @@ async def append(tx: Tx, caller: Caller, wanted: Change, target: Target, shown: 
         wanted.conversation,
         wanted.kind,
         caller.account,
-        wanted.body,
+        wanted.body if wanted.stored is None else wanted.stored,
         caller.device,
         wanted.client_message_id,
         target.position,

@@ -1,12 +1,15 @@
 """Edit, delete, restore, hide: one transaction each, under the head's lock, in the order of `aiming`."""
 
+from dataclasses import replace
+
 from aparte.server.conversations import actions as conversations
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database
 from aparte.server.log import actions as log
-from aparte.server.messages import pages, rules, store, threads
+from aparte.server.messages import content, pages, referenced, rules, store, threads
 from aparte.server.messages.actions.aiming import append, begin, sent
+from aparte.server.messages.actions.compose import revise
 from aparte.server.messages.actions.pin import keep_pins_few
 from aparte.server.messages.model import Change, Repeat
 from aparte.server.state import actions as state
@@ -20,7 +23,7 @@ async def edit(
     db: Database, caller: Caller, conversation: ConversationId, message: EntryId, change: ChangeMessage
 ) -> Sent:
     """Change one's own message; the earlier version stays in the history."""
-    rules.check_content(change.content)
+    content.check(change.content)
     wanted = Change(conversation, message, change.client_message_id, kinds.EDIT, change.content)
     async with db.transaction() as tx:
         target = await begin(tx, caller, wanted)
@@ -28,8 +31,13 @@ async def edit(
             return sent(conversation, target.position)
         await conversations.authorise(tx, caller, conversation, "post")
         rules.check_edit(target, caller.account)
-        at = await append(tx, caller, wanted, target)
+        before = await pages.select_content(tx, conversation, message)
+        words, source = await revise(tx, caller.account, conversation, change.content, before)
+        at = await append(tx, caller, replace(wanted, stored=words), target)
         await store.update_edited(tx, conversation, message, at.id)
+        await referenced.insert_mentions(tx, conversation, message, words.mentions)
+        if source is not None:
+            await referenced.insert_source(tx, conversation, at.id, source)
         return sent(conversation, at)
 
 
@@ -65,8 +73,8 @@ async def restore(
         await conversations.authorise(tx, caller, conversation, "post" if own else "manage_messages")
         rules.check_restore(target, now())
         await store.update_deleted(tx, conversation, message, None)
-        content = await pages.select_content(tx, conversation, message)
-        at = await append(tx, caller, wanted, target, shown=kinds.Switch(on=False, content=content))
+        words = await pages.select_content(tx, conversation, message)
+        at = await append(tx, caller, wanted, target, shown=kinds.Switch(on=False, content=words))
         await log.count(tx, conversation, 1)
         await threads.update_count(tx, conversation, message, 1)
         await keep_pins_few(tx, caller, conversation, target)

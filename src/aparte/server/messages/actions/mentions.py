@@ -1,10 +1,12 @@
-"""Mentions: what names somebody, from all of their conversations."""
+"""Lists from all of somebody's conversations: what mentions them, what was found."""
+
+from collections.abc import Sequence
 
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.messages import lists
-from aparte.wire.ids import LAST_ID, EntryId
-from aparte.wire.messages import Mentioned
+from aparte.wire.ids import LAST_ID, ConversationId, EntryId
+from aparte.wire.messages import Mentioned, Message
 
 
 async def mentions(db: Database, caller: Caller, before: EntryId | None, limit: int) -> Mentioned:
@@ -15,3 +17,13 @@ async def mentions(db: Database, caller: Caller, before: EntryId | None, limit: 
     async with db.read_log() as reader:
         found = await lists.select_mentioning(reader, caller.account, before or LAST_ID, limit)
     return Mentioned(found, found[-1].id if len(found) == limit else None)
+
+
+async def some(
+    db: Database, caller: Caller, wanted: Sequence[tuple[ConversationId, EntryId]]
+) -> list[Message]:
+    """Read those of some messages that the caller can read at this moment and the server too, in the order wanted."""
+    if not wanted:
+        return []
+    async with db.read_log() as reader:
+        return await lists.select_some(reader, caller.account, wanted)

@@ -14,10 +14,11 @@ from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Tx
 from aparte.server.log import actions as log
-from aparte.server.messages import rules, store
+from aparte.server.messages import lists, marks, pins, reactions, rules, store, threads
 from aparte.server.messages.actions.send import future
 from aparte.server.messages.coverage import Coverage
-from aparte.server.messages.model import MISSING, Cover, Covering, Outgoing, Placed, Sealing, Target
+from aparte.server.messages.marks import Setting
+from aparte.server.messages.model import MISSING, Bonds, Cover, Covering, Outgoing, Placed, Sealing, Target
 from aparte.server.messages.outcomes import answer_to, hint_of
 from aparte.server.messages.writer import Writer
 from aparte.wire import kinds
@@ -85,9 +86,18 @@ async def _outgoing(coverage: Coverage, caller: Caller, conversation: Conversati
         tag=entry.tag,
         is_on=entry.on if entry.kind in rules.SWITCHING else None,
     )
-    digest = rules.sealed_digest(conversation, entry)
-    client_id = entry.client_message_id
-    return Outgoing(conversation, caller.account, caller.device, client_id, None, None, digest, future(), sealing)
+    return Outgoing(
+        conversation,
+        caller.account,
+        caller.device,
+        entry.client_message_id,
+        None,
+        None,
+        rules.sealed_digest(conversation, entry),
+        future(),
+        sealing,
+        Bonds(mentions=tuple(entry.mentions), ttl=entry.ttl) if entry.mentions or entry.ttl else None,
+    )
 
 
 async def _cover(coverage: Coverage, covering: Covering | None, caller: Caller, entry: SealEntry) -> Cover:
@@ -96,6 +106,9 @@ async def _cover(coverage: Coverage, covering: Covering | None, caller: Caller, 
     if covering is None or caller.account not in covering.private.members:
         return Cover(MISSING)
     rules.check_fits(covering, caller.account, entry)
+    if entry.chain is None and not entry.counter:
+        # Sealed ahead: its key went to every device of this epoch then.
+        return Cover()
     if entry.chain is None:
         return rules.cover_of(covering, caller.device, entry.envelopes)
     return await coverage.of_chain(covering, caller.device, entry.chain)
@@ -119,13 +132,14 @@ async def _change(
         if repeat is not None:
             rules.check_repeat(repeat, new.digest)
             return repeat.position, False
-        standing = await conversations.authorise(tx, caller, conversation, "post")
+        standing = await conversations.authorise(tx, caller, conversation, "read")
         if standing.mode != "e2ee":
             raise Refusal("mode_mismatch")
+        await conversations.authorise(tx, caller, conversation, rules.right_for(entry.kind, standing))
         target = await _target(tx, caller, conversation, entry)
         placed = await _write(tx, new, target)
         if target is not None:
-            await _mark(tx, conversation, entry, target, placed)
+            await _mark(tx, new, entry, target, placed)
     return placed.position, placed.is_new
 
 
@@ -151,6 +165,7 @@ async def _target(tx: Tx, caller: Caller, conversation: ConversationId, entry: S
             rules.check_restore(target, now())
     else:
         rules.check_there(target)
+        rules.check_level(target, entry.kind)
     return target
 
 
@@ -159,18 +174,29 @@ async def _write(tx: Tx, new: Outgoing, target: Target | None) -> Placed:
     if new.sealing is not None and target is not None:
         new = replace(new, sealing=replace(new.sealing, target=target.position))
     [verdict] = await store.send(tx, [new], wait=True)
-    answer = answer_to(verdict)
+    answer = answer_to(new, verdict)
     if isinstance(answer, Refusal):
         raise answer
     tx.ring(hint_of(new, answer))
     return answer
 
 
-async def _mark(tx: Tx, conversation: ConversationId, entry: SealEntry, target: Target, placed: Placed) -> None:
-    """Write on the target what was done to it."""
-    message, at = target.position.id, placed.position.id
+async def _mark(tx: Tx, new: Outgoing, entry: SealEntry, target: Target, placed: Placed) -> None:
+    """Write on the target what was done to it. One reaction or pin too many undoes the entry with it."""
+    conversation, message, at = new.conversation, target.position.id, placed.position.id
     if entry.kind == kinds.EDIT:
         await store.update_edited(tx, conversation, message, at)
     elif entry.kind == kinds.DELETION:
+        change = -1 if entry.on else 1
         await store.update_deleted(tx, conversation, message, at if entry.on else None)
-        await log.count(tx, conversation, -1 if entry.on else 1)
+        await log.count(tx, conversation, change)
+        await threads.update_count(tx, conversation, message, change)
+    elif entry.kind == kinds.REACTION and entry.tag is not None:
+        setting = Setting(conversation, message, new.account, entry.tag)
+        if await reactions.upsert(tx, setting, at, on=entry.on) and entry.on:
+            marks.check_set(await reactions.select_mine(tx, setting))
+    elif entry.kind == kinds.PIN and entry.on:
+        await pins.insert(tx, conversation, message, new.account, at)
+        marks.check_pinned(await lists.count_pins(tx, conversation))
+    elif entry.kind == kinds.PIN:
+        await pins.delete(tx, conversation, message)
