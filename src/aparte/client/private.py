@@ -125,8 +125,7 @@ class Private:
 
         Raises ClientError `not_found`, `gone`.
         """
-        target = await self._target(conversation, message)
-        row = self._row(conversation)
+        row, target = await self.readable(conversation), await self._target(conversation, message)
         disappearing.sweep(self._session.store)
         with self._session.store.reading() as tx:
             entry = entries.select_by_id(tx, conversation, target.id)
