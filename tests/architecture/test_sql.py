@@ -28,6 +28,8 @@ ALSO = {
     "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",
     "server/messages/sender_keys.py": "the part of the store of messages that is about chains and their distributions",
     "server/messages/sync.py": "what moved: the store of messages for sync",
+    "server/search/index.py": "the writing half of the store of search",
+    "server/search/names.py": "the part of the store of search that is about rooms and people",
     "server/kit/db.py": "the unit of work",
     "server/migrate.py": "the maintenance role",
     "server/preconditions.py": "settings of the database, before anything else is opened",

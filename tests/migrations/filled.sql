@@ -146,3 +146,13 @@ SELECT send_v4(
   ARRAY['{' || id || '}'], ARRAY['{a0000000-0000-4000-8000-000000000001}'], ARRAY['<b>hop @bob'], ARRAY[60],
   ARRAY[true], true)
   FROM messages WHERE conversation_id = 'c0000000-0000-4000-8000-000000000001' AND seq = 2;
+-- what is found of a message, a room and a person
+INSERT INTO message_search (conversation_id, id, month, words)
+  SELECT conversation_id, id, month_of(id), '''salut'':1'::tsvector FROM messages WHERE content IS NOT NULL LIMIT 1;
+INSERT INTO search_spans (conversation_id, span, month, first_id, last_id)
+  SELECT conversation_id, 0, month, id, id FROM message_search;
+INSERT INTO search_positions (conversation_id, language, id) SELECT conversation_id, 'fr', id FROM message_search;
+INSERT INTO room_search (conversation_id, name, words, updated_at)
+  SELECT conversation_id, 'salon', '''salon'':1A', now() FROM message_search;
+INSERT INTO account_search (account_id, username, name, words, updated_at)
+  VALUES ('a0000000-0000-4000-8000-000000000001', 'alice', 'alice', '''alice'':1A', now());

@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
-from aparte.server import routes, startup
+from aparte.server import calendar, routes, startup
 from aparte.server.authentication import actions as authentication
 from aparte.server.authentication.model import Gate
 from aparte.server.config import Config
@@ -151,11 +151,11 @@ class Server:
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
         send_due = partial(scheduling.send_due, self.db, self.delivery)
         self.tasks.start(every(1.0, send_due, "scheduled"), "scheduled")
-        calendar = routes.calendar(self.db, self.blobs, self.config.database_admin_url)
+        steps = calendar.steps(self.db, self.blobs, self.config.database_admin_url)
         # What is there now stays: the collector need not walk it again and again (74 ms a time under load).
         gc.collect()
         gc.freeze()
-        self.tasks.start(Runner(self.config.database_url, (), calendar).run(), "jobs")
+        self.tasks.start(Runner(self.config.database_url, (), steps).run(), "jobs")
 
     async def close(self) -> None:
         """Finish what was taken, tell devices to come back elsewhere, close everything in the order of its use."""

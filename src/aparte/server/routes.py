@@ -1,41 +1,28 @@
-"""Every door of the server, in tables: REST routes, gateway frames, jobs. A feature adds its rows here."""
+"""Every door of the server, in tables: REST routes, gateway frames. A feature adds its rows here."""
 
 from dataclasses import dataclass
-from functools import partial
 
-from aparte.server.accounts import actions as account_actions
 from aparte.server.accounts import http as accounts
 from aparte.server.authentication import http as authentication
-from aparte.server.contacts import actions as contact_actions
 from aparte.server.contacts import http as contacts
 from aparte.server.conversations import http as conversations
 from aparte.server.conversations import member_http as members
 from aparte.server.conversations import room_http as rooms
 from aparte.server.devices import http as devices
 from aparte.server.drafts import http as drafts
-from aparte.server.jobs import schedule
-from aparte.server.jobs.model import Schedule
-from aparte.server.keys import actions as key_actions
 from aparte.server.keys import http as keys
-from aparte.server.kit.blobs import Blobs
-from aparte.server.kit.db import Database
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
-from aparte.server.linking import actions as linking_actions
 from aparte.server.linking import http as linking
-from aparte.server.messages import actions as message_actions
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
-from aparte.server.objects import actions as object_actions
 from aparte.server.objects import http as objects
 from aparte.server.preferences import http as preferences
 from aparte.server.presence import frames as presence_frames
 from aparte.server.presence import http as presence
-from aparte.server.receipts import actions as receipt_actions
 from aparte.server.receipts import frames as receipt_frames
 from aparte.server.receipts import http as receipts
-from aparte.server.scheduling import actions as scheduling_actions
 from aparte.server.scheduling import http as scheduling
-from aparte.server.sessions import actions as session_actions
+from aparte.server.search import http as search
 from aparte.server.sessions import http as sessions
 from aparte.server.state import frames as state_frames
 from aparte.server.state import http as state
@@ -65,6 +52,7 @@ class Slices:
     preferences: preferences.Doors
     messages: messages.Doors
     scheduling: scheduling.Doors
+    search: search.Doors
     drafts: drafts.Doors
     objects: objects.Doors
     receipts: receipts.Doors
@@ -88,6 +76,7 @@ def rest(s: Slices) -> list[Route]:
         *_messages(s),
         *_ahead(s),
         *_objects(s),
+        *_search(s),
     ]
 
 
@@ -349,27 +338,11 @@ def _objects(s: Slices) -> list[Route]:
     ]
 
 
-def calendar(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
-    """Every step that happens by the clock: name, when (cron, UTC), what."""
-    until_none = partial(schedule.until_none, db)
+def _search(s: Slices) -> list[Route]:
     return [
-        *schedule.own(db, admin_dsn),
-        Schedule("expired_sessions", "13 * * * *", partial(until_none, session_actions.delete_expired)),
-        Schedule("old_payloads", "43 3 * * *", partial(until_none, key_actions.delete_old)),
-        Schedule("link_offers", "*/10 * * * *", partial(until_none, linking_actions.forget_old)),
-        Schedule("old_requests", "17 4 * * *", partial(until_none, contact_actions.forget_old)),
-        Schedule("login_failures", "33 * * * *", partial(until_none, account_actions.forget_stale_failures)),
-        Schedule("client_ids", "27 3 * * *", partial(message_actions.forget_sends, db)),
-        Schedule("old_envelopes", "47 3 * * *", partial(message_actions.forget_envelopes, db)),
-        Schedule("group_keys", "*/5 * * * *", partial(message_actions.erase_group_keys, db)),
-        Schedule("pending_chains", "*/5 * * * *", partial(until_none, message_actions.forget_pending)),
-        Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
-        Schedule("repaired_counts", "17 4 * * 0", partial(message_actions.repair_counts, db)),
-        Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
-        Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),
-        Schedule("stale_scheduled", "* * * * *", partial(scheduling_actions.mark_stale, db)),
-        Schedule("old_scheduled", "12 4 * * *", partial(until_none, scheduling_actions.forget_over)),
-        Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),
+        Route("GET", "/search/messages", s.search.messages, "not_member mode_mismatch unavailable", limit="search"),
+        Route("GET", "/search/people", s.search.people, "unavailable", limit="search"),
+        Route("GET", "/search/rooms", s.search.rooms, "unavailable", limit="search"),
     ]
 
 

@@ -51,6 +51,8 @@ from aparte.server.receipts.coalescer import Coalescer
 from aparte.server.routes import Slices
 from aparte.server.scheduling import http as scheduling_http
 from aparte.server.scheduling.model import Delivery
+from aparte.server.search import http as search_http
+from aparte.server.search.memory import Memory
 from aparte.server.sessions import http as sessions_http
 from aparte.server.sessions.tokens import Tokens
 from aparte.server.state import frames as state_frames
@@ -150,6 +152,7 @@ def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors,
         preferences=preferences_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),
         scheduling=scheduling_http.Doors(db, delivery),
+        search=search_http.Doors(db, Memory()),
         drafts=drafts_http.Doors(db),
         objects=objects_http.Doors(db, Blobs(config.objects)),
         receipts=receipts_http.Doors(db),

@@ -9,6 +9,7 @@ LOG_DAYS = 30
 LAST_PARTITIONS: dict[str, LiteralString] = {
     "messages": "SELECT EXISTS (SELECT 1 FROM messages_last)",
     "entries": "SELECT EXISTS (SELECT 1 FROM entries_last)",
+    "message_search": "SELECT EXISTS (SELECT 1 FROM message_search_last)",
 }
 
 
@@ -55,7 +56,9 @@ async def delete_job_statistics(tx: Tx) -> int:
 async def make_months(tx: Tx, months: int) -> int:
     """Make the partitions of the coming months; the maintenance role's work. Counts those that were missing."""
     await tx.execute("SET LOCAL lock_timeout = '200ms'")
-    made: int = await tx.fetchval("SELECT make_months(now(), $1) + make_audit_months(now(), $1)", months)
+    made: int = await tx.fetchval(
+        "SELECT make_months(now(), $1) + make_audit_months(now(), $1) + make_search_months(now(), $1)", months
+    )
     return made
 
 

@@ -71,3 +71,16 @@ class Doorbell(Protocol):
 
     def ring(self, hints: Sequence[Hint]) -> None:
         """Never blocks, never raises."""
+
+
+class Bells:
+    """Several that answer one bell, in order."""
+
+    def __init__(self, *bells: Doorbell) -> None:
+        """Ring these."""
+        self._bells = bells
+
+    def ring(self, hints: Sequence[Hint]) -> None:
+        """Ring each."""
+        for bell in self._bells:
+            bell.ring(hints)

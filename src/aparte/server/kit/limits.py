@@ -53,6 +53,7 @@ LIMITS: dict[str, Limit] = {
     "object": Limit(40, 1),
     "lookup": Limit(60, 2),
     "directory": Limit(60, 2),
+    "search": Limit(30, 1),
 }
 
 

@@ -1,0 +1,234 @@
+-- Search: words of readable messages, of rooms and of people, kept beside what they are of and written after its commit.
+
+-- migrate:up
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '60s';
+
+-- Stems without stop words: a room of that language finds the name Will, and "or". What goes in is folded already
+-- (lower case, no accents), so is what is asked.
+CREATE TEXT SEARCH DICTIONARY aparte_french (TEMPLATE = snowball, LANGUAGE = french);
+CREATE TEXT SEARCH DICTIONARY aparte_english (TEMPLATE = snowball, LANGUAGE = english);
+
+-- Stems of folded words with spaces between, as far as they are other words, in a language that has stems.
+CREATE FUNCTION search_stems(p_words text, p_language text) RETURNS text[] LANGUAGE sql STABLE AS $$
+  SELECT ARRAY(SELECT DISTINCT s.stem
+                 FROM unnest(string_to_array(p_words, ' ')) AS w (word)
+                 CROSS JOIN LATERAL (SELECT (CASE p_language WHEN 'fr' THEN ts_lexize('aparte_french', w.word)
+                                                             WHEN 'en' THEN ts_lexize('aparte_english', w.word)
+                                             END)[1]) AS s (stem)
+                WHERE s.stem <> '' AND s.stem <> w.word)
+$$;
+
+-- The month of an entry: what message_search is partitioned by, so that no index but that of words fits a search.
+CREATE FUNCTION month_of(p_id uuid) RETURNS date LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT date_trunc('month', to_timestamp(('x' || replace(left(p_id::text, 13), '-', ''))::bit(48)::bigint / 1000.0)
+                             AT TIME ZONE 'UTC')::date
+$$;
+
+-- A row for each message that can be found. `words` holds every word with its places, stems without, and marks that no
+-- word begins with: the span it belongs to, who wrote it, what it has, the beginnings of its longer words.
+CREATE TABLE message_search (
+  conversation_id uuid NOT NULL REFERENCES conversations,
+  id uuid NOT NULL,
+  month date NOT NULL,
+  expires_at timestamptz,
+  words tsvector NOT NULL,
+  PRIMARY KEY (conversation_id, id, month),
+  CONSTRAINT message_search_month_check CHECK (month = month_of(id))
+) PARTITION BY RANGE (month);
+-- Without a list of what is not sorted in yet: each span would read all of it.
+CREATE INDEX message_search_words_idx ON message_search USING gin (words) WITH (fastupdate = off);
+CREATE INDEX message_search_expires_at_idx ON message_search (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Some thousand messages of a conversation and a month that follow each other. A search goes through spans, the newest
+-- first, and stops when it has enough: what it reads is bounded, however often a word occurs.
+CREATE TABLE search_spans (
+  conversation_id uuid NOT NULL REFERENCES conversations,
+  span integer NOT NULL,
+  month date NOT NULL,
+  first_id uuid NOT NULL,
+  last_id uuid NOT NULL,
+  PRIMARY KEY (conversation_id, span, month)
+) WITH (fillfactor = 80);
+
+-- How far a conversation has been read into the index: everything up to `id`, and of what was there when this began
+-- everything above `behind`.
+CREATE TABLE search_positions (
+  conversation_id uuid PRIMARY KEY REFERENCES conversations,
+  language text NOT NULL,
+  id uuid NOT NULL,
+  behind uuid
+) WITH (fillfactor = 60);
+CREATE INDEX search_positions_behind_idx ON search_positions (conversation_id) WHERE behind IS NOT NULL;
+
+-- `updated_at` is that of the row it was made of: where they differ it is made anew.
+CREATE TABLE room_search (
+  conversation_id uuid PRIMARY KEY REFERENCES conversations ON DELETE CASCADE,
+  name text NOT NULL,
+  words tsvector NOT NULL,
+  updated_at timestamptz NOT NULL
+);
+CREATE INDEX room_search_name_idx ON room_search (name text_pattern_ops);
+CREATE INDEX room_search_name_trgm_idx ON room_search USING gin (name gin_trgm_ops);
+CREATE INDEX room_search_words_idx ON room_search USING gin (words);
+
+CREATE TABLE account_search (
+  account_id uuid PRIMARY KEY REFERENCES accounts ON DELETE CASCADE,
+  username text NOT NULL,
+  name text NOT NULL,
+  words tsvector NOT NULL,
+  updated_at timestamptz NOT NULL
+);
+CREATE INDEX account_search_username_idx ON account_search (username text_pattern_ops);
+CREATE INDEX account_search_name_idx ON account_search (name text_pattern_ops);
+CREATE INDEX account_search_trgm_idx ON account_search USING gin (username gin_trgm_ops, name gin_trgm_ops);
+CREATE INDEX account_search_words_idx ON account_search USING gin (words);
+
+COMMENT ON TABLE message_search IS 'What is found of messages that the server can read, written after their commit; a month per partition.';
+COMMENT ON COLUMN message_search.conversation_id IS 'Where it was said.';
+COMMENT ON COLUMN message_search.id IS 'The message.';
+COMMENT ON COLUMN message_search.month IS 'The month of its id.';
+COMMENT ON COLUMN message_search.expires_at IS 'When the row goes, with the message.';
+COMMENT ON COLUMN message_search.words IS 'Words with their places, stems, and marks that begin with a slash: span, author, what it has, beginnings of words.';
+COMMENT ON TABLE search_spans IS 'Messages of one conversation and month that follow each other: a search goes through spans, the newest first.';
+COMMENT ON COLUMN search_spans.conversation_id IS 'Whose messages.';
+COMMENT ON COLUMN search_spans.span IS 'Counts up with the messages'' ordinals.';
+COMMENT ON COLUMN search_spans.month IS 'The month of its messages: a span that reaches over its end has two rows.';
+COMMENT ON COLUMN search_spans.first_id IS 'The oldest message that was read into it.';
+COMMENT ON COLUMN search_spans.last_id IS 'The newest.';
+COMMENT ON TABLE search_positions IS 'How far each conversation has been read into the index.';
+COMMENT ON COLUMN search_positions.conversation_id IS 'The conversation; its row is locked by who reads it.';
+COMMENT ON COLUMN search_positions.language IS 'By whose rules its words are being stemmed.';
+COMMENT ON COLUMN search_positions.id IS 'Everything up to this entry was read.';
+COMMENT ON COLUMN search_positions.behind IS 'Of what was there before, everything up to this entry is still to be read, the newest first; NULL: nothing.';
+COMMENT ON TABLE room_search IS 'What is found of rooms and channels that the server can read.';
+COMMENT ON COLUMN room_search.conversation_id IS 'The room.';
+COMMENT ON COLUMN room_search.name IS 'Its name, folded.';
+COMMENT ON COLUMN room_search.words IS 'Words of its name (weight A), topic and description (B).';
+COMMENT ON COLUMN room_search.updated_at IS 'Of the conversation when it was read.';
+COMMENT ON TABLE account_search IS 'What is found of people by name; addresses and numbers are not in it.';
+COMMENT ON COLUMN account_search.account_id IS 'The account.';
+COMMENT ON COLUMN account_search.username IS 'The user name, folded.';
+COMMENT ON COLUMN account_search.name IS 'The display name, folded.';
+COMMENT ON COLUMN account_search.words IS 'Words of both names (weight A) and of what people say of themselves (B).';
+COMMENT ON COLUMN account_search.updated_at IS 'Of the account when it was read.';
+
+-- The months of message_search, as make_months makes those of the log.
+CREATE FUNCTION make_search_months(p_from timestamptz, p_months integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  v_month date;
+  v_next date;
+  v_name text;
+  v_made integer := 0;
+BEGIN
+  FOR v_step IN 0 .. p_months - 1 LOOP
+    v_month := (date_trunc('month', p_from AT TIME ZONE 'UTC') + make_interval(months => v_step))::date;
+    v_next := (v_month + interval '1 month')::date;
+    v_name := 'message_search' || to_char(v_month, '_"y"YYYY"m"MM');
+    IF to_regclass(v_name) IS NULL THEN
+      IF to_regclass('message_search_last') IS NOT NULL THEN
+        ALTER TABLE message_search DETACH PARTITION message_search_last;
+      END IF;
+      EXECUTE format('CREATE TABLE %I PARTITION OF message_search FOR VALUES FROM (%s) TO (%L)', v_name,
+        CASE WHEN EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = 'message_search'::regclass)
+             THEN quote_literal(v_month) ELSE 'MINVALUE' END, v_next);
+      IF to_regclass('message_search_last') IS NOT NULL THEN
+        EXECUTE format('ALTER TABLE message_search ATTACH PARTITION message_search_last FOR VALUES FROM (%L) TO (MAXVALUE)',
+          v_next);
+      ELSE
+        EXECUTE format('CREATE TABLE message_search_last PARTITION OF message_search FOR VALUES FROM (%L) TO (MAXVALUE)',
+          v_next);
+      END IF;
+      v_made := v_made + 1;
+    END IF;
+  END LOOP;
+  RETURN v_made;
+END $$;
+SELECT make_search_months(now(), 4);
+
+-- The newest messages that answer a question, in one conversation of the asker or in all that the server can read.
+-- Spans are looked through in the order of their newest message until none can hold a newer hit than those found.
+-- p_narrow, for each language, is what the index is asked; p_exact what must hold beside, where that is more.
+CREATE FUNCTION search_messages_v1(
+  p_account uuid, p_conversation uuid, p_languages text[], p_narrow tsquery[], p_exact tsquery[],
+  p_author uuid, p_metadata jsonb, p_after uuid, p_before uuid, p_limit integer
+) RETURNS TABLE (o_conversation uuid, o_id uuid)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+  v_span record;
+  v_place integer;
+  v_found uuid[];
+  v_ids uuid[] := '{}';
+  v_conversations uuid[] := '{}';
+  v_floor uuid := p_after;
+BEGIN
+  FOR v_span IN
+    SELECT s.conversation_id, s.month, s.last_id, p.language,
+           quote_literal('/s' || left(s.conversation_id::text, 13) || '-' || s.span)::tsquery AS mark
+      FROM members b
+      JOIN conversations c ON c.conversation_id = b.conversation_id
+      JOIN search_positions p ON p.conversation_id = b.conversation_id
+      JOIN search_spans s ON s.conversation_id = b.conversation_id
+     WHERE b.account_id = p_account AND b.left_at IS NULL AND c.deleted_at IS NULL AND c.encryption_mode = 'server'
+       AND (p_conversation IS NULL OR b.conversation_id = p_conversation)
+       AND s.first_id < p_before AND s.last_id > p_after
+     ORDER BY s.last_id DESC
+  LOOP
+    EXIT WHEN v_span.last_id <= v_floor;
+    v_place := array_position(p_languages, v_span.language);
+    SELECT array_agg(x.id ORDER BY x.id DESC) INTO v_found FROM (
+      SELECT t.id
+        FROM (SELECT i.id FROM message_search i
+               WHERE i.month = v_span.month
+                 AND i.words @@ (p_narrow[v_place] && v_span.mark)
+                 AND (p_exact[v_place] IS NULL OR ts_match_vq(i.words, p_exact[v_place]))
+                 AND (i.id > v_floor) IS TRUE AND (i.id < p_before) IS TRUE
+               ORDER BY i.id DESC OFFSET 0) t
+       WHERE EXISTS (SELECT 1 FROM messages m
+                      WHERE m.conversation_id = v_span.conversation_id AND m.id = t.id AND m.deletion_id IS NULL
+                        AND m.erased_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())
+                        AND (p_author IS NULL OR m.account_id = p_author)
+                        AND (p_metadata IS NULL OR p_metadata <@ (coalesce(
+                              (SELECT e.body FROM entries e WHERE e.conversation_id = m.conversation_id
+                                  AND e.id = m.edit_id), m.content) -> 'metadata')))
+         AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = p_account
+                            AND y.conversation_id = v_span.conversation_id AND y.id = t.id)
+       LIMIT p_limit) x;
+    IF v_found IS NOT NULL THEN
+      v_ids := v_ids || v_found;
+      v_conversations := v_conversations || array_fill(v_span.conversation_id, ARRAY[cardinality(v_found)]);
+      IF cardinality(v_ids) >= p_limit THEN
+        SELECT array_agg(k.id ORDER BY k.id DESC), array_agg(k.conversation ORDER BY k.id DESC), min(k.id::text)::uuid
+          INTO v_ids, v_conversations, v_floor
+          FROM (SELECT u.id, u.conversation FROM unnest(v_ids, v_conversations) AS u (id, conversation)
+                 ORDER BY u.id DESC LIMIT p_limit) k;
+      END IF;
+    END IF;
+  END LOOP;
+  RETURN QUERY SELECT u.conversation, u.id FROM unnest(v_ids, v_conversations) AS u (id, conversation)
+                ORDER BY u.id DESC LIMIT p_limit;
+END $$;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON message_search, search_spans, search_positions, room_search, account_search
+  TO aparte_service;
+COMMENT ON FUNCTION search_stems(text, text) IS 'Stems of folded words, those that are other words.';
+COMMENT ON FUNCTION month_of(uuid) IS 'The month of an entry id, in UTC.';
+COMMENT ON FUNCTION make_search_months(timestamptz, integer) IS
+  'Makes months of message_search that are missing; for the maintenance role. Gives how many.';
+COMMENT ON FUNCTION search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer) IS
+  'The newest messages that answer a question, span by span, as far as the asker may read them.';
+
+GRANT EXECUTE ON FUNCTION search_stems(text, text), month_of(uuid),
+  search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer) TO aparte_service;
+
+-- migrate:down
+SET LOCAL lock_timeout = '2s';
+SET LOCAL statement_timeout = '60s';
+DROP FUNCTION search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer),
+  make_search_months(timestamptz, integer);
+DROP TABLE account_search, room_search, search_positions, search_spans, message_search;
+DROP FUNCTION month_of(uuid), search_stems(text, text);
+DROP TEXT SEARCH DICTIONARY aparte_english;
+DROP TEXT SEARCH DICTIONARY aparte_french;
