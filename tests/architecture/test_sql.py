@@ -25,6 +25,8 @@ ALSO = {
     "server/messages/pins.py": "the part of the store of messages that is about pins",
     "server/messages/reactions.py": "the part of the store of messages that is about reactions",
     "server/messages/threads.py": "the part of the store of messages that is about threads",
+    "server/messages/expiry.py": "the part of the store of messages that is about messages that disappear",
+    "server/messages/referenced.py": "the part of the store of messages that is about what a new one refers to",
     "server/messages/sealed.py": "the half of the store of messages that is about sealed entries",
     "server/messages/sender_keys.py": "the part of the store of messages that is about chains and their distributions",
     "server/messages/sync.py": "what moved: the store of messages for sync",
@@ -40,7 +42,7 @@ WRITE = re.compile(r"\b(?:INSERT INTO|DELETE FROM|(?<!DO )(?<!KEY )(?<!FOR )UPDA
 READ = re.compile(r"\b(?:(?<!DELETE )FROM|JOIN)\s+(?!LATERAL\b)(\w+)\b(?!\s*\()")
 FUNCTION_WRITES = {
     "send_v1": {"messages", "sends", "heads", "members"},
-    "send_v3": {
+    "send_v4": {
         "messages",
         "sends",
         "heads",
@@ -50,6 +52,11 @@ FUNCTION_WRITES = {
         "message_key_sets",
         "sender_chains",
         "distributions",
+        "message_links",
+        "threads",
+        "mentions",
+        "message_sources",
+        "disappearing_messages",
     },
     "append_v1": {"heads", "entries"},
     "raise_epochs_v1": {"heads", "entries", "epochs"},
@@ -61,10 +68,10 @@ FUNCTION_WRITES = {
 }
 """Tables that functions of the database write for whoever calls them."""
 EXCEPTIONS = {
-    ("messages", "send_v3", "heads"): "a batch moves its heads in the statement that inserts: one round trip",
-    ("messages", "send_v3", "members"): "sending moves the sender's own read mark, in the same statement",
-    ("messages", "send_v3", "entries"): "a sealed entry is judged as a sealed message is, by the same function",
-    ("messages", "send_v3", "chains"): "an entry continues its device's chain in the statement that inserts it",
+    ("messages", "send_v4", "heads"): "a batch moves its heads in the statement that inserts: one round trip",
+    ("messages", "send_v4", "members"): "sending moves the sender's own read mark, in the same statement",
+    ("messages", "send_v4", "entries"): "a sealed entry is judged as a sealed message is, by the same function",
+    ("messages", "send_v4", "chains"): "an entry continues its device's chain in the statement that inserts it",
 }
 
 

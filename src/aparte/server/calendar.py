@@ -33,6 +33,7 @@ def steps(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("group_keys", "*/5 * * * *", partial(message_actions.erase_group_keys, db)),
         Schedule("pending_chains", "*/5 * * * *", partial(until_none, message_actions.forget_pending)),
         Schedule("deleted_words", "37 3 * * *", partial(message_actions.erase_deleted, db)),
+        Schedule("expired_words", "* * * * *", partial(message_actions.erase_expired, db)),
         Schedule("repaired_counts", "17 4 * * 0", partial(message_actions.repair_counts, db)),
         Schedule("old_objects", "52 3 * * *", partial(object_actions.forget_old, db, blobs)),
         Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),

@@ -243,7 +243,7 @@ async def test_sending_moves_ones_own_read_mark(admin: Admin, process: Process) 
 async def test_whoever_stops_waiting_stops_nobody_else(admin: Admin, process: Process) -> None:
     alice = await rooms.person(admin)
     lounge = await rooms.room(admin, alice)
-    given_up = actions.enqueue(process.writer, alice, lounge, saying("stored all the same"))
+    given_up = await actions.enqueue(process.writer, alice, lounge, saying("stored all the same"))
     given_up.cancel()
     sent = await asyncio.wait_for(process.send(alice, lounge, saying("next")), 5)
     assert sent.seq == 2

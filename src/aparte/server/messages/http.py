@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from aparte.server.kit.db import Database
 from aparte.server.kit.door import Call, Nothing
-from aparte.server.messages import actions, rules
+from aparte.server.messages import actions
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.pages import Where
 from aparte.server.messages.writer import Writer
@@ -113,8 +113,7 @@ class Doors:
 
     async def send(self, call: Call[PostMessage, Nothing]) -> Sent:
         """Store a message. It has a `client_message_id`, or the header `Idempotency-Key`, or a `client_random`."""
-        message = rules.named(call.caller.device, call.body, call.idempotency_key)
-        return await actions.send(self._writer, call.caller, conversation_of(call), message)
+        return await actions.post(self._writer, call.caller, conversation_of(call), call.body, call.idempotency_key)
 
     async def seal(self, call: Call[SealEntry, Nothing]) -> Sent:
         """Store a sealed entry."""

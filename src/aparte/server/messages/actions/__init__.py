@@ -5,6 +5,7 @@ from aparte.server.messages.actions.change import delete, edit, hide, restore
 from aparte.server.messages.actions.distribute import distribute
 from aparte.server.messages.actions.housekeeping import (
     erase_deleted,
+    erase_expired,
     erase_group_keys,
     forget_acknowledged,
     forget_envelopes,
@@ -16,7 +17,7 @@ from aparte.server.messages.actions.pin import pin, pinned
 from aparte.server.messages.actions.react import react, reactors
 from aparte.server.messages.actions.read import changes, entries, get, history, marker, moved_since, page, place_of
 from aparte.server.messages.actions.seal import enqueue_sealed, joins_a_batch, seal
-from aparte.server.messages.actions.send import enqueue, send, send_screened
+from aparte.server.messages.actions.send import enqueue, post, send, send_screened
 from aparte.server.messages.actions.threads import follow, repair_counts, replies, threads
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "enqueue_sealed",
     "entries",
     "erase_deleted",
+    "erase_expired",
     "erase_group_keys",
     "follow",
     "forget_acknowledged",
@@ -47,6 +49,7 @@ __all__ = [
     "pin",
     "pinned",
     "place_of",
+    "post",
     "react",
     "reactors",
     "repair_counts",
@@ -54,7 +57,7 @@ __all__ = [
     "restore",
     "seal",
     "send",
-    "some",
     "send_screened",
+    "some",
     "threads",
 ]

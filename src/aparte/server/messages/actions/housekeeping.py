@@ -1,16 +1,21 @@
-"""What time takes away: the words of deleted messages, the memory of client ids, envelopes, keys of groups."""
+"""What time takes away: the words of deleted and of disappearing messages, the memory of client ids, envelopes, keys of groups."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
+import structlog
+
 from aparte.server.devices import actions as devices
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Tx
 from aparte.server.log import actions as log
-from aparte.server.messages import sealed, sender_keys, store
+from aparte.server.messages import expiry, pins, reactions, sealed, sender_keys, store
 from aparte.server.messages.model import DEDUP_DAYS, ENVELOPE_DAYS, RECOVERY_DAYS, Acknowledged
-from aparte.wire.ids import ConversationId, first_id_at
+from aparte.wire.ids import ConversationId, EntryId, first_id_at
+
+said = structlog.get_logger(__name__)
 
 STEP = 500
 GROUPS = 20
@@ -27,12 +32,59 @@ async def erase_deleted(db: Database) -> int:
             due = await store.select_erasable(reader, border, STEP)
         for conversation, message in due:
             async with db.transaction() as tx:
-                await log.lock(tx, conversation)
+                await log.lock_all(tx, [conversation])
                 await store.update_erased(tx, conversation, message)
-                await log.erase_edits(tx, conversation, message)
+                await _forget_around(tx, conversation, message)
                 erased += 1
         if len(due) < STEP:
             return erased
+
+
+async def _forget_around(tx: Tx, conversation: ConversationId, message: EntryId) -> None:
+    """Empty the edits of a message whose words are erased, and forget what was set on it and what it said of others."""
+    await log.erase_edits(tx, conversation, message)
+    await reactions.delete_all(tx, conversation, message)
+    await pins.delete(tx, conversation, message)
+    await expiry.delete_mentions(tx, conversation, message)
+    await expiry.delete_sources(tx, conversation, message)
+
+
+async def erase_expired(db: Database) -> int:
+    """Empty messages whose time is over, conversation by conversation; counts them.
+
+    Nobody has been shown them since: this is about what is stored. One that cannot be erased stops none of the others,
+    and is tried again a minute later.
+    """
+    erased, after = 0, expiry.BEGINNING
+    while True:
+        async with db.read() as reader:
+            due = await expiry.select_due(reader, after, STEP)
+        found: dict[ConversationId, list[EntryId]] = {}
+        for one in due:
+            found.setdefault(one.conversation, []).append(one.id)
+        for conversation, messages in found.items():
+            erased += await _expire(db, conversation, messages)
+        if len(due) < STEP:
+            return erased
+        after = due[-1]
+
+
+async def _expire(db: Database, conversation: ConversationId, messages: Sequence[EntryId]) -> int:
+    """Empty messages of one conversation together; if that fails, each by itself."""
+    try:
+        async with db.transaction() as tx:
+            await log.lock_all(tx, [conversation])
+            were_there = await expiry.update_expired(tx, conversation, messages)
+            for message in messages:
+                await _forget_around(tx, conversation, message)
+            if were_there:
+                await log.count(tx, conversation, -were_there)
+    except asyncpg.PostgresError as error:
+        if len(messages) == 1:
+            said.warning("message_unerased", error=type(error).__name__)
+            return 0
+        return sum([await _expire(db, conversation, [message]) for message in messages])
+    return len(messages)
 
 
 async def forget_sends(db: Database) -> int:

@@ -14,7 +14,7 @@ from aparte.server.messages.model import Outgoing, Placed
 from aparte.server.messages.writer import Writer
 from aparte.wire.codec import to_json
 from aparte.wire.ids import ConversationId, time_of
-from aparte.wire.messages import SendMessage, Sent
+from aparte.wire.messages import PostMessage, SendMessage, Sent
 
 
 async def enqueue(
@@ -69,6 +69,13 @@ def future() -> "asyncio.Future[Placed]":
 async def send(writer: Writer, caller: Caller, conversation: ConversationId, message: SendMessage) -> Sent:
     """Store a message and tell where it is. A repeat is answered as the first was, after a commit of its own."""
     return await _sent(conversation, await enqueue(writer, caller, conversation, message))
+
+
+async def post(
+    writer: Writer, caller: Caller, conversation: ConversationId, message: PostMessage, idempotency_key: str | None
+) -> Sent:
+    """Store a message of a program that may have another name for it than a client id."""
+    return await send(writer, caller, conversation, rules.named(caller.device, message, idempotency_key))
 
 
 async def send_screened(writer: Writer, caller: Caller, conversation: ConversationId, message: SendMessage) -> Sent:
