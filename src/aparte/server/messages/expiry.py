@@ -36,12 +36,12 @@ async def select_due(reader: Reader, after: Due, limit: int) -> list[Due]:
 
 
 async def update_expired(tx: Tx, conversation: ConversationId, messages: Sequence[EntryId]) -> int:
-    """Empty messages that have expired, deleted ones too, and forget the keys that would open them. Their skeletons
-    stay. Gives how many of them were there until then: what was deleted before has been counted off already."""
+    """Empty messages that have expired, deleted ones too; their skeletons stay. Gives how many of them were there until
+    then: what was deleted before has been counted off already."""
     counted: int = await tx.fetchval(
         """
         WITH due AS (
-          SELECT z.id, z.seq FROM messages z
+          SELECT z.id FROM messages z
            WHERE z.conversation_id = $1 AND z.id = ANY ($2) AND z.expires_at <= clock_timestamp()
         ), marked AS (
           UPDATE disappearing_messages x SET is_erased = true FROM due d WHERE x.conversation_id = $1 AND x.id = d.id
@@ -50,8 +50,6 @@ async def update_expired(tx: Tx, conversation: ConversationId, messages: Sequenc
                  erased_at = clock_timestamp()
             FROM due d WHERE m.conversation_id = $1 AND m.id = d.id AND m.erased_at IS NULL
           RETURNING m.id, m.deletion_id IS NULL AS was_there, m.target_id
-        ), locked AS (
-          DELETE FROM message_key_sets x USING due d WHERE x.conversation_id = $1 AND x.seq = d.seq
         ), counted AS (
           UPDATE threads t SET reply_count = t.reply_count - c.n,
                  last_id = coalesce((SELECT l.id FROM message_links l

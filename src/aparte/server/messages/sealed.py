@@ -18,7 +18,10 @@ from aparte.wire.sealed import Envelope, Sealed
 async def select_entries(
     reader: Reader, conversation: ConversationId, device: DeviceId, after: EntryId, limit: int
 ) -> list[Entry]:
-    """The log after an entry, every kind in order; of what is deleted or erased only the digest."""
+    """The log after an entry, every kind in order; of what is deleted, expired or erased only the digest.
+
+    Envelopes are handed over all the same: they keep sessions and chains going.
+    """
     rows = await reader.fetch(
         """
         SELECT u.*, p.roster, k.envelopes, k.group_key, d.type, d.body AS distribution,
@@ -26,11 +29,13 @@ async def select_entries(
           FROM (
             (SELECT m.id, m.seq, 1::smallint AS kind, m.account_id, m.device_id, m.client_message_id, m.ordinal,
                     m.target_seq, m.target_id, m.target, m.epoch, m.counter, m.prev, m.sealed, m.sealed_hash,
-                    NULL::jsonb AS body, m.deletion_id IS NOT NULL AS is_deleted
+                    m.expires_at, NULL::jsonb AS body, m.deletion_id IS NOT NULL AS is_deleted,
+                    coalesce(m.expires_at <= clock_timestamp(), false) AS is_expired
                FROM messages m WHERE m.conversation_id = $1 AND m.id > $2 ORDER BY m.id LIMIT $3)
             UNION ALL
             (SELECT e.id, e.seq, e.kind, e.account_id, e.device_id, e.client_message_id, NULL, e.target_seq,
-                    e.target_id, e.target, e.epoch, e.counter, e.prev, e.sealed, e.sealed_hash, e.body, false
+                    e.target_id, e.target, e.epoch, e.counter, e.prev, e.sealed, e.sealed_hash,
+                    NULL, e.body, false, false
                FROM entries e WHERE e.conversation_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3)
           ) u
           LEFT JOIN LATERAL (SELECT x.roster FROM epochs x WHERE x.conversation_id = $1 AND x.epoch = u.epoch
@@ -40,8 +45,10 @@ async def select_entries(
           LEFT JOIN LATERAL (SELECT x.type, x.body FROM distributions x
                               WHERE x.conversation_id = $1 AND x.device_id = $5 AND x.seq = u.seq AND u.seq > $4
                                 AND u.epoch IS NOT NULL AND k.envelopes IS NULL LIMIT 1) d ON true
-          LEFT JOIN LATERAL (SELECT m.deletion_id IS NOT NULL AS is_deleted FROM messages m
-                              WHERE m.conversation_id = $1 AND m.id = u.target_id AND u.kind = 2 LIMIT 1) t ON true
+          LEFT JOIN LATERAL (SELECT u.kind = 2 AND m.deletion_id IS NOT NULL
+                                     OR coalesce(m.expires_at <= clock_timestamp(), false) AS is_deleted
+                               FROM messages m WHERE m.conversation_id = $1 AND m.id = u.target_id AND u.kind IN (2, 4)
+                              LIMIT 1) t ON true
          ORDER BY u.id LIMIT $3
         """,
         conversation,
@@ -71,7 +78,7 @@ async def select_stored(reader: Reader, conversation: ConversationId, device: De
 def sealed_of(row: Row, device: DeviceId) -> Sealed:
     """Render what was sealed: for who may still read it, or its digest, which outlives it."""
     content = row["sealed"]
-    is_withheld = row["is_deleted"] or row["is_target_deleted"] or content is None
+    is_withheld = row["is_deleted"] or row["is_expired"] or row["is_target_deleted"] or content is None
     return Sealed(
         epoch=row["epoch"],
         roster=row["roster"],

@@ -1,4 +1,4 @@
-"""What time takes away: the words of deleted and of disappearing messages, the memory of client ids, envelopes, keys of groups."""
+"""What time takes away: words that were deleted or disappear, the memory of client ids, envelopes, keys of groups."""
 
 from collections.abc import Sequence
 from datetime import timedelta
