@@ -121,7 +121,7 @@ class Scheduled:
         one = next((one for one in await api.mine(self._session, row.conversation) if one.id == wanted), None)
         if one is None:
             raise ClientError("not_found")
-        due = _moment(at) if at is not None else one.due
+        due = _moment(at) if at is not None else None
         if row.is_sealed:
             found = await self._change_sealed(row, one, (text, text_format, due))
         else:
@@ -130,18 +130,19 @@ class Scheduled:
         return self._shown(found, target)
 
     async def _change_sealed(
-        self, row: ConversationRow, one: Found, wanted: tuple[str | None, Format | None, datetime]
+        self, row: ConversationRow, one: Found, wanted: tuple[str | None, Format | None, datetime | None]
     ) -> Found:
+        reader = self._reader()
         with self._session.store.reading() as tx:
-            known = scheduling.opened(tx, self._reader(), one)
+            known = scheduling.opened(tx, reader, one)
         if known is None:
             raise ClientError("waiting")
         text, text_format, due = wanted
         content = content_of(text if text is not None else known.text.text, text_format or known.text.format)
-        said = msgspec.structs.replace(
-            known.text, text=content.text, format=content.format, due=scheduling.milliseconds(due)
-        )
-        found = await scheduling.change(self._session, row, one.id, Plan(one.client_message_id, said, known.thread))
+        at = scheduling.milliseconds(due) if due is not None else known.text.due
+        said = msgspec.structs.replace(known.text, text=content.text, format=content.format, due=at)
+        plan = Plan(one.client_message_id, said, known.thread)
+        found = await scheduling.change(self._session, row, one.id, plan, due)
         await mailbox.send_out(self._session)
         return found
 
@@ -174,17 +175,21 @@ class Scheduled:
 
     def _shown(self, one: Found, target: str) -> ScheduledMessage:
         said: Text | MessageContent | None = one.message.content if one.message is not None else None
+        due = one.due
         if one.sealed is not None:
+            reader = self._reader()
             with self._session.store.reading() as tx:
-                plan = scheduling.opened(tx, self._reader(), one)
-            said = plan.text if plan is not None else None
+                plan = scheduling.opened(tx, reader, one)
+            if plan is not None and plan.text.due is not None:
+                said, due = plan.text, scheduling.moment(plan.text.due)
         text = said.text if said is not None else None
         text_format = said.format if said is not None else "text"
-        return ScheduledMessage(one.id, target, one.due, one.status, text, text_format, one.refused)
+        return ScheduledMessage(one.id, target, due, one.status, text, text_format, one.refused)
 
     def _reader(self) -> Reader:
+        me = self._session.profile.account
         with self._session.store.reading() as tx:
-            return local_log.reader_of(tx, self._session.profile.account)
+            return local_log.reader_of(tx, me)
 
 
 def _moment(at: datetime) -> datetime:

@@ -78,10 +78,7 @@ async def post(
 
 
 def opened(tx: Tx, reader: Reader, one: Scheduled) -> Plan | None:
-    """Read one of one's own that waits, as its own device or another one of one's own has sealed it; None without key.
-
-    What does not open, or says another time than the server, is nobody's plan.
-    """
+    """Read one of one's own that waits, as a device of one's own has sealed it; None without its key."""
     if one.sealed is None:
         return None
     head = _head(one.conversation, (reader.account, one.device), one.client_message_id, one.sealed)
@@ -91,7 +88,7 @@ def opened(tx: Tx, reader: Reader, one: Scheduled) -> Plan | None:
             continue
         with suppress(E2eeError):
             text = contents.decode(kinds.MESSAGE, entry_seal.open_(head, one.sealed.sealed, known.key))
-            if isinstance(text, Text) and text.due == milliseconds(one.due):
+            if isinstance(text, Text) and text.due is not None:
                 return Plan(one.client_message_id, text, one.sealed.thread)
     return None
 
@@ -119,9 +116,13 @@ async def renew(session: Session, reader: Reader) -> None:
                 raise
 
 
-async def change(session: Session, row: ConversationRow, one: ScheduledId, plan: Plan) -> Scheduled:
-    """Seal a message anew in place of the one that waits. Raises ClientError `over` once that is due."""
-    due = None if plan.text.due is None else moment(plan.text.due)
+async def change(
+    session: Session, row: ConversationRow, one: ScheduledId, plan: Plan, due: datetime | None = None
+) -> Scheduled:
+    """Seal a message anew in place of the one that waits, which keeps its time unless it is given another one.
+
+    Raises ClientError `over` once it is due.
+    """
 
     async def send(seal: ScheduledSeal) -> Scheduled:
         return await api.change(session, row.conversation, one, ScheduledChange(due=due, sealed=seal))
