@@ -26,6 +26,10 @@ def test_the_wait_is_anywhere_up_to_a_doubling_ceiling_of_a_minute(attempt: int,
 @given(st.floats(0, 50), st.floats(0, 1, exclude_max=True))
 def test_the_servers_wish_is_the_least_that_is_waited(wish: float, chance: float) -> None:
     assert wish <= retry.delay(0, chance, wish) <= 2 * wish
+    told = ClientError("slow_mode", status=429, retry_after=wish)
+    assert retry.pause(told, 0, chance) == retry.delay(0, 0, wish)
+    untold = ClientError("slow_mode", status=429)
+    assert retry.pause(untold, 0, chance) == retry.delay(0, chance)
 
 
 @pytest.mark.parametrize(

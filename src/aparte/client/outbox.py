@@ -177,7 +177,7 @@ class Outbox:
                 self._trouble[row.conversation] = error.code
                 if not retry.is_transient(error):
                     return error.code, to_json(_Refusal(error.code, error.detail, error.data))
-                await asyncio.sleep(retry.delay(attempt, _random.random(), error.retry_after))
+                await asyncio.sleep(retry.pause(error, attempt, _random.random()))
             else:
                 return SENT, body
             attempt += 1

@@ -13,6 +13,13 @@ def is_transient(error: ClientError) -> bool:
     return error.status is not None and (error.status in {408, 429} or error.status >= 500)
 
 
+def pause(error: ClientError, attempt: int, chance: float) -> float:
+    """Give the seconds to wait after an error. Slow mode tells each person a moment of their own: nobody else comes
+    back then."""
+    is_alone = error.code == "slow_mode" and error.retry_after is not None
+    return delay(attempt, 0.0 if is_alone else chance, error.retry_after)
+
+
 def delay(attempt: int, chance: float, retry_after: float | None = None) -> float:
     """Give the seconds to wait before attempt `attempt` + 1 (the first failed attempt is 0); `chance` is in [0, 1).
 

@@ -59,7 +59,7 @@ async def post(session: Session, row: ConversationRow, item: OutboxRow, trouble:
                 sealings += 1
                 stale = error
             elif retry.is_transient(error):
-                await asyncio.sleep(retry.delay(attempt, _random.random(), error.retry_after))
+                await asyncio.sleep(retry.pause(error, attempt, _random.random()))
                 attempt += 1
             else:
                 raise refused(session, work, error) from None
