@@ -19,6 +19,8 @@ CONVERSATION = "/conversations/{conversation}"
 OBJECT = CONVERSATION + "/objects/0b1ec700-0000-4000-8000-000000000000"
 CARD = CONVERSATION + "/invites/0b1ec700-0000-4000-8000-000000000000/card"
 MESSAGE = CONVERSATION + "/messages/{message}"
+MEMBER = CONVERSATION + "/members/{account}"
+ROLE = CONVERSATION + "/roles/0b1ec700-0000-4000-8000-000000000000"
 OWN = "own"
 """The message is the caller's own, where the route changes one."""
 
@@ -83,10 +85,21 @@ CASES += [
     Case("POST", CONVERSATION + "/statements", "group", {"statements": [UNSIGNED]}),
     Case("GET", CONVERSATION + "/statements", "group", writes=False),
     Case("GET", CONVERSATION + "/epoch", "group", writes=False),
-    Case("GET", CONVERSATION + "/bans", "group", writes=False),
-    Case("DELETE", CONVERSATION + "/bans/{account}", "group"),
     Case("PUT", CARD, "group", {"card": "AA=="}),
     Case("POST", CONVERSATION + "/distributions", "sealing", DISTRIBUTED),
+]
+CASES += [
+    Case("PUT", MEMBER + "/nickname", "moderator", {"nickname": "Bobby"}),
+    Case("PUT", MEMBER + "/silence", "moderator", {"until": "2035-01-01T00:00:00Z", "reason": "shouting"}),
+    Case("GET", CONVERSATION + "/silences", "moderator"),
+    Case("DELETE", MEMBER + "/silence", "moderator"),
+    Case("GET", CONVERSATION + "/roles", "member", writes=False),
+    Case("POST", CONVERSATION + "/roles", "admin", {"name": "Helpers", "permissions": {"invite": True}}),
+    Case("PATCH", ROLE, "admin", {"name": "Others"}),
+    Case("DELETE", ROLE, "admin"),
+    Case("GET", CONVERSATION + "/bans", "moderator"),
+    Case("PUT", CONVERSATION + "/bans/{account}", "moderator", {"reason": "spam"}),
+    Case("DELETE", CONVERSATION + "/bans/{account}", "moderator"),
 ]
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 PEOPLE = ["outsider", "ex-member", "removed", "guest", "member", "moderator", "admin", "platform admin"]
@@ -142,7 +155,8 @@ def expected(case: Case, who: str) -> str:
     if case.takes == "author" or (who == "guest" and case.writes):
         return "forbidden"
     rank = RANK["member" if who == "guest" else who]
-    return "done" if rank >= RANK[case.takes] else "forbidden"
+    allowed = "not_found" if case.path == ROLE else "done"
+    return allowed if rank >= RANK[case.takes] else "forbidden"
 
 
 def filled(value: Any, scene: Scene) -> Any:
@@ -201,10 +215,19 @@ IN_DIRECT = {
     ("POST", CONVERSATION + "/statements"): "mode_mismatch",
     ("GET", CONVERSATION + "/statements"): "mode_mismatch",
     ("GET", CONVERSATION + "/epoch"): "mode_mismatch",
-    ("GET", CONVERSATION + "/bans"): "mode_mismatch",
-    ("DELETE", CONVERSATION + "/bans/{account}"): "mode_mismatch",
     ("PUT", CARD): "mode_mismatch",
     ("POST", CONVERSATION + "/distributions"): "mode_mismatch",
+    ("PUT", MEMBER + "/nickname"): "mode_mismatch",
+    ("PUT", MEMBER + "/silence"): "forbidden",
+    ("GET", CONVERSATION + "/silences"): "forbidden",
+    ("DELETE", MEMBER + "/silence"): "forbidden",
+    ("GET", CONVERSATION + "/roles"): "done",
+    ("POST", CONVERSATION + "/roles"): "forbidden",
+    ("PATCH", ROLE): "forbidden",
+    ("DELETE", ROLE): "forbidden",
+    ("GET", CONVERSATION + "/bans"): "forbidden",
+    ("PUT", CONVERSATION + "/bans/{account}"): "forbidden",
+    ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
 
@@ -238,14 +261,24 @@ IN_GROUP = {
     ("POST", CONVERSATION + "/statements"): "bad_statement",
     ("GET", CONVERSATION + "/statements"): "done",
     ("GET", CONVERSATION + "/epoch"): "done",
-    ("GET", CONVERSATION + "/bans"): "forbidden",
-    ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
     ("PUT", CARD): "forbidden",
     ("POST", CONVERSATION + "/distributions"): "stale_epoch",
 }
 """What an ordinary member of a group gets: whatever changes it is a statement or a sealed entry."""
-BY_MODERATORS = {("GET", CONVERSATION + "/bans"): "done", ("DELETE", CONVERSATION + "/bans/{account}"): "done"}
-BY_OWNERS = BY_MODERATORS | {("PUT", CARD): "not_found"}
+BY_MODERATORS = {
+    ("GET", CONVERSATION + "/bans"): "done",
+    ("DELETE", CONVERSATION + "/bans/{account}"): "done",
+    ("GET", CONVERSATION + "/silences"): "done",
+}
+BY_OWNERS = BY_MODERATORS | {
+    ("PUT", CARD): "not_found",
+    ("PUT", MEMBER + "/silence"): "done",
+    ("DELETE", MEMBER + "/silence"): "done",
+    ("POST", CONVERSATION + "/roles"): "done",
+    ("PATCH", ROLE): "not_found",
+    ("DELETE", ROLE): "not_found",
+    ("PUT", CONVERSATION + "/bans/{account}"): "mode_mismatch",
+}
 GIVEN = {"member": IN_GROUP, "moderator": IN_GROUP | BY_MODERATORS, "owner": IN_GROUP | BY_OWNERS}
 
 
@@ -296,7 +329,11 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         for method in methods
         if "{conversation}" in path
     }
-    named = {OBJECT: CONVERSATION + "/objects/{object}", CARD: CONVERSATION + "/invites/{link}/card"}
+    named = {
+        OBJECT: CONVERSATION + "/objects/{object}",
+        CARD: CONVERSATION + "/invites/{link}/card",
+        ROLE: CONVERSATION + "/roles/{role}",
+    }
     assert routes == {(case.method, named.get(case.path, case.path)) for case in CASES}
 
 

@@ -12,13 +12,14 @@ from aparte.e2ee import roster as rosters
 from aparte.e2ee.device_list import DeviceList
 from aparte.server.accounts import actions as accounts
 from aparte.server.conversations import actions
+from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.keys import actions as key_actions
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import Hint, Joined, ToConversation
 from aparte.server.messages import actions as messages
 from aparte.wire import kinds
-from aparte.wire.conversations import ConversationChange
+from aparte.wire.conversations import ConversationChange, MemberUpdate
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live
 from aparte.wire.ids import FIRST_ID, ConversationId
@@ -62,7 +63,7 @@ async def test_both_have_it_from_the_first_moment(db: Database, admin: Admin) ->
     assert await roster(admin, opened.id) == (1, expected(opened.id, her_list, his_list))
     assert {hint.account for hint in bell.rung if isinstance(hint, Joined)} == {alice.account, bob.account}
     for caller in (alice, bob):
-        page = await actions.mine(db, caller, None, 10)
+        page = await actions.mine(db, caller, Wanted(limit=10))
         assert [one.id for one in page.conversations] == [opened.id]
         heads, _ = await messages.changes(db, caller.account, "", None, 10)
         assert [head.conversation for head in heads] == [opened.id]
@@ -91,7 +92,7 @@ async def test_newest_opened_stands_first_though_nothing_was_said(db: Database, 
     opened = [(await open_direct(db, alice, (await person(admin))[0])).id for _ in range(5)]
     found, before = [], None
     while True:
-        page = await actions.mine(db, alice, before, 2)
+        page = await actions.mine(db, alice, Wanted(before=before, limit=2))
         found += [one.id for one in page.conversations]
         before = page.next
         if before is None:
@@ -141,12 +142,12 @@ async def test_it_is_neither_left_nor_joined_nor_managed(db: Database, admin: Ad
     with pytest.raises(Refusal, match="forbidden"):
         await actions.remove(db, two.alice, here, bob)
     with pytest.raises(Refusal, match="forbidden"):
-        await actions.change_role(db, two.alice, here, bob, "admin")
+        await actions.change_member(db, two.alice, here, bob, MemberUpdate(role="admin"))
     with pytest.raises(Refusal, match="forbidden"):
         await actions.change(db, two.alice, here, ConversationChange(topic="new"))
     with pytest.raises(Refusal, match="not_member"):
         await actions.get(db, eve, here)
-    found = await actions.directory(db, eve, name=None, query=None, after="", limit=100)
+    found = await actions.directory(db, eve, WantedRooms(limit=100))
     assert found.rooms == []
 
 

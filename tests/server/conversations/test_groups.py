@@ -18,11 +18,13 @@ from aparte.e2ee.membership import Action, Membership
 from aparte.e2ee.roster import roster
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations import chain
+from aparte.server.conversations.model import WantedMembers
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import Joined, Left, ToAccount, ToConversation
 from aparte.server.log import actions as log
 from aparte.wire import kinds
+from aparte.wire.conversations import MemberUpdate
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live, Moved
 from aparte.wire.groups import NewGroup, SignedStatement
@@ -227,7 +229,7 @@ async def test_what_changes_a_room_does_not_change_a_group(db: Database, admin: 
         conversations.join(db, alice, made.id),
         conversations.leave(db, bob, made.id),
         conversations.remove(db, alice, made.id, bob.account),
-        conversations.change_role(db, alice, made.id, bob.account, "admin"),
+        conversations.change_member(db, alice, made.id, bob.account, MemberUpdate(role="admin")),
         conversations.change(db, bob, made.id, change),
     ):
         with pytest.raises(Refusal, match="mode_mismatch"):
@@ -235,7 +237,7 @@ async def test_what_changes_a_room_does_not_change_a_group(db: Database, admin: 
     eve = await person(admin)
     with pytest.raises(Refusal, match="not_found"):
         await conversations.join(db, eve, made.id)
-    assert {one.person.id for one in (await conversations.members(db, bob, made.id, None, 10)).members} == {
+    assert {one.person.id for one in (await conversations.members(db, bob, made.id, WantedMembers())).members} == {
         alice.account,
         bob.account,
     }
