@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aparte.client import Client, Message
+from aparte.client import Client, Message, outbox, private
 from aparte.client.changing import entry_id
 from aparte.client.crypto import disappearing, sealing
 from aparte.client.crypto.own import now_ms
@@ -50,8 +50,8 @@ class Clock:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         """Stop the clocks that say how long a message is there."""
         self.now = now_ms()
-        patch.setattr(disappearing, "now_ms", lambda: self.now)
-        patch.setattr(sealing, "now_ms", lambda: self.now)
+        for module in (disappearing, sealing, outbox, private):
+            patch.setattr(module, "now_ms", lambda: self.now)
 
     def go(self, seconds: float) -> None:
         """Let time pass."""

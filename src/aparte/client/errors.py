@@ -48,6 +48,7 @@ OWN_CODES: dict[str, str] = {
     "needs_newer": "This needs a newer Aparté.",
     "before_device": "The entry is from a time when this device could not read here.",
     "removed": "The server has a message no more that nobody entitled has deleted.",
+    "vanished": "The server says that a message has disappeared before this device could read it.",
     "waiting": "The key of this entry is not here yet.",
     "passed_on": "The entry was passed on by another member, who vouches for it.",
     # groups

@@ -244,6 +244,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "This was said while this device could not read here.",
         "Ceci a été dit quand cet appareil ne pouvait pas lire ici.",
     ),
+    "vanished": (
+        "This message had disappeared before this device could read it, the server says.",
+        "Ce message avait disparu avant que cet appareil ait pu le lire, d'après le serveur.",
+    ),
     "waiting": (
         "The key of this message is not here yet.",
         "La clé de ce message n'est pas encore arrivée.",
