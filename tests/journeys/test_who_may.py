@@ -19,6 +19,7 @@ CONVERSATION = "/conversations/{conversation}"
 OBJECT = CONVERSATION + "/objects/0b1ec700-0000-4000-8000-000000000000"
 CARD = CONVERSATION + "/invites/0b1ec700-0000-4000-8000-000000000000/card"
 MESSAGE = CONVERSATION + "/messages/{message}"
+INVITE = CONVERSATION + "/invites/0b1ec700-0000-4000-8000-000000000000"
 MEMBER = CONVERSATION + "/members/{account}"
 ROLE = CONVERSATION + "/roles/0b1ec700-0000-4000-8000-000000000000"
 OWN = "own"
@@ -101,6 +102,13 @@ CASES += [
     Case("PUT", CONVERSATION + "/bans/{account}", "moderator", {"reason": "spam"}),
     Case("DELETE", CONVERSATION + "/bans/{account}", "moderator"),
 ]
+CASES += [
+    Case("POST", CONVERSATION + "/invites", "moderator", {}),
+    Case("GET", CONVERSATION + "/invites", "moderator"),
+    Case("DELETE", INVITE, "moderator"),
+]
+ENDING = Case("DELETE", CONVERSATION, "owner")
+"""Asked last: nothing is left to ask."""
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
 PEOPLE = ["outsider", "ex-member", "removed", "guest", "member", "moderator", "admin", "platform admin"]
 
@@ -170,7 +178,7 @@ def filled(value: Any, scene: Scene) -> Any:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.method} {c.path}")
+@pytest.mark.parametrize("case", [*CASES, ENDING], ids=lambda c: f"{c.method} {c.path}")
 async def test_everybody_gets_what_is_theirs_and_nothing_else(scenes: Any, case: Case, who: str) -> None:
     scene = await scenes(who)
     path = filled(case.path, scene)
@@ -225,6 +233,10 @@ IN_DIRECT = {
     ("POST", CONVERSATION + "/roles"): "forbidden",
     ("PATCH", ROLE): "forbidden",
     ("DELETE", ROLE): "forbidden",
+    ("POST", CONVERSATION + "/invites"): "forbidden",
+    ("GET", CONVERSATION + "/invites"): "forbidden",
+    ("DELETE", INVITE): "forbidden",
+    ("DELETE", CONVERSATION): "forbidden",
     ("GET", CONVERSATION + "/bans"): "forbidden",
     ("PUT", CONVERSATION + "/bans/{account}"): "forbidden",
     ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
@@ -241,7 +253,7 @@ async def test_a_direct_conversation_is_for_its_two(world: World, server_admin: 
     if who == "platform admin":
         await server_admin.execute("UPDATE accounts SET role = 'admin' WHERE account_id = $1", eve.account)
     scene = Scene(here, said["id"], alice, bob if who == "one of the two" else eve)
-    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in CASES}
+    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in [*CASES, ENDING]}
     if who == "one of the two":
         assert outcomes == IN_DIRECT
         return
@@ -263,6 +275,9 @@ IN_GROUP = {
     ("GET", CONVERSATION + "/epoch"): "done",
     ("PUT", CARD): "forbidden",
     ("POST", CONVERSATION + "/distributions"): "stale_epoch",
+    ("POST", CONVERSATION + "/invites"): "mode_mismatch",
+    ("GET", CONVERSATION + "/invites"): "mode_mismatch",
+    ("DELETE", INVITE): "mode_mismatch",
 }
 """What an ordinary member of a group gets: whatever changes it is a statement or a sealed entry."""
 BY_MODERATORS = {
@@ -272,6 +287,7 @@ BY_MODERATORS = {
 }
 BY_OWNERS = BY_MODERATORS | {
     ("PUT", CARD): "not_found",
+    ("DELETE", CONVERSATION): "done",
     ("PUT", MEMBER + "/silence"): "done",
     ("DELETE", MEMBER + "/silence"): "done",
     ("POST", CONVERSATION + "/roles"): "done",
@@ -301,7 +317,7 @@ async def test_a_group_is_for_those_whom_its_statements_name(world: World, serve
         await groups.say_over_the_wire(made, alice, made.give_role(owner, other, 2))
     if who == "owner":
         await groups.say_over_the_wire(made, alice, made.give_role(owner, other, 4))
-    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in CASES}
+    outcomes = {(case.method, case.path): await outcome_of(case, scene) for case in [*CASES, ENDING]}
     if who in GIVEN:
         assert outcomes == GIVEN[who]
         return
@@ -332,9 +348,10 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
     named = {
         OBJECT: CONVERSATION + "/objects/{object}",
         CARD: CONVERSATION + "/invites/{link}/card",
+        INVITE: CONVERSATION + "/invites/{invite}",
         ROLE: CONVERSATION + "/roles/{role}",
     }
-    assert routes == {(case.method, named.get(case.path, case.path)) for case in CASES}
+    assert routes == {(case.method, named.get(case.path, case.path)) for case in [*CASES, ENDING]}
 
 
 @pytest.mark.parametrize("who", ["outsider", "ex-member", "removed"])
