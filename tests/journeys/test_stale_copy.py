@@ -109,6 +109,32 @@ async def profile(life: Life) -> None:
     await life.owner.call("PATCH", f"/conversations/{life.room}", {"topic": f"topic {uuid4().hex[:6]}"})
 
 
+async def say_all_of_oneself(life: Life) -> None:
+    said = {"welcome": f"hello {uuid4().hex[:6]}", "rules": "be kind", "picture": "https://example.org/p.png"}
+    await life.owner.call("PATCH", f"/conversations/{life.room}", said)
+
+
+async def settings(life: Life) -> None:
+    wanted = {
+        "is_nsfw": life.rng.random() < 0.5,
+        "language": life.rng.choice(["fr", "en", "simple"]),
+        "max_members": life.rng.randrange(100, 200),
+        "metadata": {"theme": uuid4().hex[:6], "name": "is not changed here"},
+    }
+    await life.owner.call("PATCH", f"/conversations/{life.room}", wanted)
+
+
+async def archive_and_back(life: Life) -> None:
+    await life.owner.call("PATCH", f"/conversations/{life.room}", {"is_archived": True})
+    await life.owner.call("PATCH", f"/conversations/{life.room}", {"is_archived": False})
+
+
+async def come_by_a_link(life: Life) -> None:
+    made = await life.owner.post(f"/conversations/{life.room}/invites", {"role": "moderator"})
+    await life.carol.post(f"/conversations/{life.room}/leave")
+    await life.carol.post(f"/invites/{made['token']}/enter")
+
+
 async def leave_and_join(life: Life) -> None:
     await life.carol.post(f"/conversations/{life.room}/leave")
     await life.carol.join(life.room)
@@ -132,6 +158,10 @@ ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     restore: {kinds.DELETION},
     hide: set(),
     profile: {kinds.PROFILE},
+    say_all_of_oneself: {kinds.PROFILE},
+    settings: {kinds.SETTINGS},
+    archive_and_back: {kinds.SETTINGS},
+    come_by_a_link: {kinds.LEFT, kinds.JOINED},
     leave_and_join: {kinds.LEFT, kinds.JOINED},
     put_out_and_back: {kinds.REMOVED, kinds.JOINED},
     role: {kinds.ROLE},
