@@ -107,6 +107,10 @@ CASES += [
     Case("GET", CONVERSATION + "/invites", "moderator"),
     Case("DELETE", INVITE, "moderator"),
 ]
+CASES += [
+    Case("GET", CONVERSATION + "/preferences", "member", writes=False),
+    Case("PATCH", CONVERSATION + "/preferences", "member", {"is_pinned": True}, writes=False),
+]
 ENDING = Case("DELETE", CONVERSATION, "owner")
 """Asked last: nothing is left to ask."""
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
@@ -227,6 +231,8 @@ IN_DIRECT = {
     ("POST", CONVERSATION + "/distributions"): "mode_mismatch",
     ("PUT", MEMBER + "/nickname"): "mode_mismatch",
     ("PUT", MEMBER + "/silence"): "forbidden",
+    ("GET", CONVERSATION + "/preferences"): "done",
+    ("PATCH", CONVERSATION + "/preferences"): "done",
     ("GET", CONVERSATION + "/silences"): "forbidden",
     ("DELETE", MEMBER + "/silence"): "forbidden",
     ("GET", CONVERSATION + "/roles"): "done",
