@@ -21,7 +21,6 @@ from aparte.server.scheduling.model import Delivery
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import ClientMessageId, ConversationId, ScheduledId
 from aparte.wire.messages import NewScheduled, Scheduled, ScheduledSeal, SendMessage
-from aparte.wire.sealed import SealEntry
 
 Admin = Any
 SOON = timedelta(minutes=10)
@@ -33,7 +32,7 @@ class Process:
     def __init__(self, db: Database, dsn: str) -> None:
         self.db = db
         self.lanes = Lanes(dsn)
-        self.writer = Writer(self.lanes, lambda _: None)
+        self.writer = Writer(self.lanes, lambda _: None, db)
         self.coverage = coverage = Coverage(db)
         self.delivery = Delivery(
             send=partial(messages.send, self.writer),
@@ -63,13 +62,6 @@ class Process:
 def said(key: ClientMessageId, text: str) -> SendMessage:
     """A message."""
     return SendMessage(key, MessageContent(text))
-
-
-def seal_of(entry: SealEntry) -> ScheduledSeal:
-    """An entry of tests as what is scheduled."""
-    return ScheduledSeal(
-        entry.epoch, entry.roster, entry.sealed, entry.target, chain=entry.chain, key=entry.key, ttl=entry.ttl
-    )
 
 
 async def let_pass(admin: Admin, scheduled: ScheduledId, seconds: float = 1) -> None:

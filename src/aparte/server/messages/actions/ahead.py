@@ -38,10 +38,10 @@ async def check_sealed_ahead(
     Refuses with `stale_epoch`, `missing_devices`, `chain_too_old`, `invalid`, `forbidden`.
     """
     rules.check_sealed(entry)
-    covering = await coverage.of(conversation, entry.epoch, entry.roster)
-    if covering is None:
-        async with db.read() as reader:
-            epoch, roster = await log.roster_of(reader, conversation) or (0, b"")
+    async with db.read() as reader:
+        epoch, roster = await log.roster_of(reader, conversation) or (0, b"")
+    covering = await coverage.of(conversation, epoch, roster)
+    if covering is None or (epoch, roster) != (entry.epoch, entry.roster):
         raise Refusal("stale_epoch", data={"epoch": epoch, "roster": roster.hex()})
     if caller.account not in covering.private.members:
         raise Refusal("not_member")
