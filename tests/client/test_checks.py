@@ -181,3 +181,25 @@ def test_what_was_read_before_was_there_before(
 ) -> None:
     content = Text(at=1, text="x", after=after)
     assert order_code(content, 10, known, is_here=is_here) == code
+
+
+@pytest.mark.parametrize(
+    ("aim", "code"),
+    [
+        (None, None),
+        (Aim(kinds.MESSAGE, BOB), None),
+        (Aim(kinds.MESSAGE, BOB, is_reply=True), "not_entitled"),
+        (Aim(kinds.EDIT, BOB), "not_entitled"),
+        (Aim(kinds.PIN, BOB), "not_entitled"),
+    ],
+)
+def test_a_thread_hangs_under_a_message_that_is_in_none(aim: Aim | None, code: str | None) -> None:
+    head = replace(HEAD, kind=kinds.MESSAGE, target=A)
+    for standing in (None, Standing(MEMBER, 0)):
+        assert right_code(head, aim, standing) == code
+
+
+def test_what_is_in_a_thread_is_changed_like_any_message() -> None:
+    for kind in (kinds.EDIT, kinds.DELETION, kinds.REACTION, kinds.PIN):
+        head = replace(HEAD, kind=kind, target=A)
+        assert right_code(head, Aim(kinds.MESSAGE, head.account, is_reply=True)) is None
