@@ -65,16 +65,16 @@ def check_join(room: RoomRow | None) -> RoomRow:
     return room
 
 
-def check_not_group(standing: Standing) -> None:
-    """Who is in a group, and what it is called, is signed and sealed by its members: no request changes that."""
-    if standing.kind == "group":
-        raise Refusal("mode_mismatch", "a group changes by statements that its members sign")
+def check_no_chain(standing: Standing) -> None:
+    """Who is in where members sign it, and what that is called, they alone say: no request changes it."""
+    if standing.has_chain:
+        raise Refusal("mode_mismatch", "this changes by statements that its members sign")
 
 
-def check_group(standing: Standing) -> None:
-    """Only groups have statements, epochs to ask for, and bans."""
-    if standing.kind != "group":
-        raise Refusal("mode_mismatch", "this is no group")
+def check_chain(standing: Standing) -> None:
+    """Statements, and epochs to ask for, are there where who is in is signed."""
+    if not standing.has_chain:
+        raise Refusal("mode_mismatch", "nobody signs who is in here")
 
 
 def check_leave(standing: Standing) -> None:

@@ -21,7 +21,7 @@ async def authorise(reader: Reader, caller: Caller, conversation: ConversationId
 async def administer(reader: Reader, caller: Caller, conversation: ConversationId, right: Right) -> Standing:
     """Decide as `authorise` does about what a request may change in a room; a group's members do that themselves."""
     standing = await authorise(reader, caller, conversation, "read")
-    rules.check_not_group(standing)
+    rules.check_no_chain(standing)
     rules.check(right, standing, caller.role)
     return standing
 

@@ -27,7 +27,7 @@ async def ban(db: Database, caller: Caller, conversation: ConversationId, accoun
         inside = await seats.select_seats(tx, conversation, [account])
         if inside:
             rules.check_removal(standing, inside[0])
-            rules.check_not_group(standing)
+            rules.check_no_chain(standing)
             await exit_(tx, caller, conversation, account, kinds.REMOVED, is_banned=True)
         elif not await accounts.people(tx, [account]):
             raise Refusal("not_found", "there is no such person")

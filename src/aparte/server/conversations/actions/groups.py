@@ -67,7 +67,7 @@ async def submit(
         standing = await store.select_standing(reader, conversation, caller.account)
         if standing is None:
             return await _repeat_of_former(reader, caller, conversation, new)
-    rules.check_group(standing)
+    rules.check_chain(standing)
     said = fold.read(new.statements)
     fold.check_actor(said, caller.account)
     check_statements(standing, [one.statement.action for one in said])
@@ -97,7 +97,7 @@ async def _repeat_of_former(
 async def statements(db: Database, caller: Caller, conversation: ConversationId, after: int) -> StatementPage:
     """Read the chain after a statement, as it was signed."""
     async with db.read() as reader:
-        rules.check_group(await authorise(reader, caller, conversation, "read"))
+        rules.check_chain(await authorise(reader, caller, conversation, "read"))
         return await page_of(reader, conversation, after)
 
 
@@ -110,7 +110,7 @@ async def page_of(reader: Reader, conversation: ConversationId, after: int) -> S
 async def epoch(db: Database, caller: Caller, conversation: ConversationId, number: int | None) -> EpochMembers:
     """Tell what an epoch is made of, by default the present one. Refuses with `not_found` where there is none yet."""
     async with db.read() as reader:
-        rules.check_group(await authorise(reader, caller, conversation, "read"))
+        rules.check_chain(await authorise(reader, caller, conversation, "read"))
         found = await log.versions_in(reader, conversation, number)
     if found is None:
         raise Refusal("not_found")

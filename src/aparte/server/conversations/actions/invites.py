@@ -51,7 +51,7 @@ async def renew_card(db: Database, caller: Caller, conversation: ConversationId,
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         standing = await authorise(tx, caller, conversation, "read")
-        rules.check_group(standing)
+        rules.check_chain(standing)
         rules.check("edit_profile", standing, caller.role)
         if not await links.update_card(tx, conversation, link_id, card):
             raise Refusal("not_found")

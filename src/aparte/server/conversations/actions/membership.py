@@ -86,7 +86,7 @@ async def join(db: Database, caller: Caller, conversation: ConversationId) -> Co
             raise Refusal("not_found")
         standing = await store.select_standing(tx, conversation, caller.account)
         if standing is not None:
-            rules.check_not_group(standing)
+            rules.check_no_chain(standing)
         head = await log.lock(tx, conversation)
         member = await store.select_member(tx, conversation, caller.account)
         if member is None or not member.is_current:
@@ -100,7 +100,7 @@ async def leave(db: Database, caller: Caller, conversation: ConversationId) -> N
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         standing = await authorise(tx, caller, conversation, "read")
-        rules.check_not_group(standing)
+        rules.check_no_chain(standing)
         rules.check_leave(standing)
         heir = await heir_of(tx, conversation) if standing.role == "owner" else None
         await exit_(tx, caller, conversation, caller.account, kinds.LEFT)

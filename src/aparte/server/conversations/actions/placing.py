@@ -31,7 +31,7 @@ async def change_member(
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
         if update.role is not msgspec.UNSET:
-            rules.check_not_group(await authorise(tx, caller, conversation, "read"))
+            rules.check_no_chain(await authorise(tx, caller, conversation, "read"))
         standing = await authorise(tx, caller, conversation, "manage_roles")
         target = await seated(tx, conversation, account)
         if (update.role_id, update.permissions) != (msgspec.UNSET, msgspec.UNSET):
