@@ -59,12 +59,18 @@ async def select_owners(reader: Reader, owners: Sequence[AccountId], contact: Ac
     return {row["owner_id"] for row in rows}
 
 
-async def select_known(reader: Reader, owner: AccountId, wanted: Sequence[AccountId]) -> set[AccountId]:
-    """Tell which of these people an account has in its book."""
+async def select_known(
+    reader: Reader, owners: Sequence[AccountId], wanted: Sequence[AccountId]
+) -> set[tuple[AccountId, AccountId]]:
+    """Tell which of these people which accounts have in their books: pairs of owner and contact."""
     rows = await reader.fetch(
-        "SELECT contact_id FROM contacts WHERE owner_id = $1 AND contact_id = ANY($2::uuid[])", owner, wanted
+        """
+        SELECT owner_id, contact_id FROM contacts WHERE owner_id = ANY($1::uuid[]) AND contact_id = ANY($2::uuid[])
+        """,
+        owners,
+        wanted,
     )
-    return {row["contact_id"] for row in rows}
+    return {(row["owner_id"], row["contact_id"]) for row in rows}
 
 
 async def upsert_block(tx: Tx, blocker: AccountId, blocked: AccountId, reason: str | None) -> BlockRow:
@@ -137,3 +143,20 @@ async def select_blockers(reader: Reader, one: AccountId, other: AccountId) -> l
         other,
     )
     return [row["blocker_id"] for row in rows]
+
+
+async def select_blocks_between(
+    reader: Reader, accounts: Sequence[AccountId], others: Sequence[AccountId]
+) -> set[tuple[AccountId, AccountId]]:
+    """Tell between which of these accounts and of the others there is a block, whoever made it."""
+    rows = await reader.fetch(
+        """
+        SELECT blocker_id AS one_id, blocked_id AS other_id FROM blocks
+         WHERE blocker_id = ANY($1::uuid[]) AND blocked_id = ANY($2::uuid[])
+        UNION
+        SELECT blocked_id, blocker_id FROM blocks WHERE blocked_id = ANY($1::uuid[]) AND blocker_id = ANY($2::uuid[])
+        """,
+        accounts,
+        others,
+    )
+    return {(row["one_id"], row["other_id"]) for row in rows}

@@ -6,7 +6,7 @@ from datetime import datetime
 from aparte.server.kit.db import Reader, Tx
 from aparte.server.receipts.model import ROWS_UP_TO, ROWS_UP_TO_SEALED, Delivered, Mark
 from aparte.wire.conversations import Receipt
-from aparte.wire.ids import AccountId, ConversationId, DeviceId
+from aparte.wire.ids import AccountId, ConversationId, DeviceId, Position
 
 _DELIVERED = """
     WITH marks AS (
@@ -98,8 +98,25 @@ async def insert_delivered(tx: Tx, marks: Sequence[Mark]) -> list[Delivered]:
     ]
 
 
-async def select_receipts(reader: Reader, conversation: ConversationId, seq: int) -> list[Receipt]:
-    """When each current member's devices first had a position stored, and first read; reading implies storing."""
+async def select_members(
+    reader: Reader, conversations: Sequence[ConversationId]
+) -> dict[ConversationId, set[AccountId]]:
+    """Who is in each of these conversations."""
+    rows = await reader.fetch(
+        "SELECT conversation_id, account_id FROM members WHERE conversation_id = ANY ($1::uuid[]) AND left_at IS NULL",
+        list(set(conversations)),
+    )
+    found: dict[ConversationId, set[AccountId]] = {conversation: set() for conversation in conversations}
+    for row in rows:
+        found[row["conversation_id"]].add(row["account_id"])
+    return found
+
+
+async def select_receipts(reader: Reader, conversation: ConversationId, place: Position) -> list[Receipt]:
+    """When each member's devices first had a message stored, and first read it; reading implies storing.
+
+    Of members who were there when it was said, and did not say it: whoever came later marks what was before as well.
+    """
     rows = await reader.fetch(
         """
         SELECT m.account_id, min(r.at) AS delivered_at, min(r.at) FILTER (WHERE r.kind = 'read') AS read_at
@@ -109,24 +126,31 @@ async def select_receipts(reader: Reader, conversation: ConversationId, seq: int
             SELECT k.kind, (SELECT min(x.at) FROM receipts x WHERE x.conversation_id = m.conversation_id
                                AND x.kind = k.kind AND x.device_id = d.device_id AND x.up_to_seq >= $2) AS at
               FROM unnest(enum_range(NULL::receipt_kind)) AS k (kind)) r ON r.at IS NOT NULL
-         WHERE m.conversation_id = $1 AND m.left_at IS NULL
+         WHERE m.conversation_id = $1 AND m.left_at IS NULL AND m.joined_seq < $2
+           AND NOT EXISTS (SELECT 1 FROM messages x WHERE x.conversation_id = $1 AND x.id = $3
+                              AND x.account_id = m.account_id)
          GROUP BY m.account_id ORDER BY m.account_id
         """,
         conversation,
-        seq,
+        place.seq,
+        place.id,
     )
     return [Receipt(row["account_id"], row["delivered_at"], row["read_at"]) for row in rows]
 
 
-async def select_readers(reader: Reader, conversation: ConversationId, seq: int) -> list[AccountId]:
-    """Who has read a position, by the marks."""
+async def select_readers(reader: Reader, conversation: ConversationId, place: Position) -> list[AccountId]:
+    """Who has read a message, by the marks, of those for whom there are receipts."""
     rows = await reader.fetch(
         """
-        SELECT account_id FROM members WHERE conversation_id = $1 AND left_at IS NULL AND read_seq >= $2
-         ORDER BY account_id
+        SELECT m.account_id FROM members m
+         WHERE m.conversation_id = $1 AND m.left_at IS NULL AND m.read_seq >= $2 AND m.joined_seq < $2
+           AND NOT EXISTS (SELECT 1 FROM messages x WHERE x.conversation_id = $1 AND x.id = $3
+                              AND x.account_id = m.account_id)
+         ORDER BY m.account_id
         """,
         conversation,
-        seq,
+        place.seq,
+        place.id,
     )
     return [row["account_id"] for row in rows]
 

@@ -1,6 +1,6 @@
 """People as others may see them, and what each lets others do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from aparte.server.accounts import actions as accounts
@@ -83,17 +83,26 @@ async def allowed(reader: Reader, asker: AccountId, wanted: Sequence[AccountId],
 
 async def audience(reader: Reader, account: AccountId, askers: Sequence[AccountId], aspect: Aspect) -> set[AccountId]:
     """Tell which of these people an account lets do or see something: `allowed`, asked from the other side."""
-    rows = await accounts.people(reader, [account])
-    if not rows:
-        return set()
-    audience = getattr(rows[0].privacy, aspect)
-    book = await store.select_known(reader, account, askers) if audience == "contacts" else set()
-    blocked = await store.select_blocked_either_way(reader, account, askers)
-    return {
-        asker
-        for asker in askers
-        if asker == account or (asker not in blocked and rules.is_in(audience, is_contact=asker in book))
-    }
+    return (await audiences(reader, {account: askers}, aspect))[account]
+
+
+async def audiences(
+    reader: Reader, wanted: Mapping[AccountId, Sequence[AccountId]], aspect: Aspect
+) -> dict[AccountId, set[AccountId]]:
+    """Tell of many accounts at once which people each lets do or see something, by three questions at most."""
+    askers = list({asker for several in wanted.values() for asker in several})
+    audiences = {row.account: getattr(row.privacy, aspect) for row in await accounts.people(reader, list(wanted))}
+    choosy = [account for account, audience in audiences.items() if audience == "contacts"]
+    known = await store.select_known(reader, choosy, askers) if choosy else set()
+    blocked = await store.select_blocks_between(reader, list(audiences), askers)
+
+    def lets(account: AccountId, asker: AccountId) -> bool:
+        if account == asker or account not in audiences:
+            return account in audiences
+        is_contact = (account, asker) in known
+        return (account, asker) not in blocked and rules.is_in(audiences[account], is_contact=is_contact)
+
+    return {account: {asker for asker in several if lets(account, asker)} for account, several in wanted.items()}
 
 
 async def _show(reader: Reader, asker: AccountId, rows: Sequence[PersonRow]) -> dict[AccountId, Person]:
