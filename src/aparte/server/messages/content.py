@@ -72,6 +72,8 @@ def check(content: MessageContent) -> None:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: white space of any kind, and signs that show nothing."""
+    if text[:1].isascii() and text[:1].isalnum():
+        return False
     return all(s.isspace() or s in FILLERS or unicodedata.category(s) in {"Cf", "Cc"} for s in text)
 
 

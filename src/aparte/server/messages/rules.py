@@ -58,12 +58,12 @@ NEEDS: dict[int, Role] = {kinds.PIN: "moderator", kinds.PROFILE: "admin", kinds.
 """Least role in a group, of kinds that not everybody may write; a deletion is judged with its target."""
 
 
-def request_digest(conversation: ConversationId, message: SendMessage) -> int:
+def request_digest(conversation: ConversationId, message: SendMessage, body: bytes | None = None) -> int:
     """Stand for a readable message as its sender gave it: what the server makes of it may be another thing by the
-    time it is repeated."""
+    time it is repeated. `body` is its JSON where it is stored as it was given."""
     said = content.as_given(message.content)
     if message.forward is None:
-        return digest(conversation, kinds.MESSAGE, message.thread, to_json(said))
+        return digest(conversation, kinds.MESSAGE, message.thread, body or to_json(said))
     origin = message.forward.conversation.bytes + message.forward.message.bytes
     body = to_json(replace(said, text="", format="text")) + origin
     return digest(conversation, kinds.MESSAGE, message.thread, body)

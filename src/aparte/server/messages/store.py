@@ -18,9 +18,10 @@ SEND = """
 """
 
 
-def columns(batch: Sequence[Outgoing]) -> list[list[Any]]:
-    """Lay a batch out as the arrays of `send_v4`, but for its last argument."""
-    return [list(column) for column in zip(*(row_of(message) for message in batch), strict=True)]
+def columns(batch: Sequence[Outgoing]) -> list[Sequence[Any] | None]:
+    """Lay a batch out as the arrays of `send_v4`, but for its last argument; one that would say nothing is no array."""
+    laid = zip(*(row_of(message) for message in batch), strict=True)
+    return [None if column[0] is None and column.count(None) == len(column) else column for column in laid]
 
 
 def row_of(m: Outgoing) -> tuple[Any, ...]:

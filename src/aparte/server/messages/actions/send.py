@@ -27,6 +27,8 @@ async def enqueue(
     """
     conversations.check_platform(caller.role)
     composed = await compose(writer.db, caller, conversation, message)
+    body = to_json(composed.content)
+    is_as_given = composed.content is message.content and composed.bonds is None
     return writer.put(
         Outgoing(
             conversation,
@@ -34,8 +36,8 @@ async def enqueue(
             caller.device,
             message.client_message_id,
             composed.content,
-            to_json(composed.content),
-            rules.request_digest(conversation, message),
+            body,
+            rules.request_digest(conversation, message, body if is_as_given else None),
             future(),
             bonds=composed.bonds,
             refusal=composed.refusal,
