@@ -150,6 +150,66 @@ async def role(life: Life) -> None:
     await life.owner.call("PATCH", f"/conversations/{life.room}/members/{life.bob.account}", {"role": wanted})
 
 
+async def define_roles(life: Life) -> None:
+    at = f"/conversations/{life.room}/roles"
+    there = (await life.owner.get(at))["roles"]
+    if len(there) > 2:
+        await life.owner.call("DELETE", f"{at}/{there[0]['id']}")
+    wanted = {"name": uuid4().hex[:6], "permissions": {"pin": True}, "is_default": life.rng.random() < 0.7}
+    made = await life.owner.post(at, wanted)
+    await life.owner.call("PATCH", f"{at}/{made['id']}", {"colour": "#00ff00", "is_default": True})
+
+
+async def rights(life: Life) -> None:
+    there = (await life.owner.get(f"/conversations/{life.room}/roles"))["roles"]
+    wanted = {
+        "permissions": {"invite": life.rng.random() < 0.5, "react": life.rng.random() < 0.5},
+        "role_id": life.rng.choice([None, *(role["id"] for role in there)]),
+    }
+    await life.owner.call("PATCH", f"/conversations/{life.room}/members/{life.bob.account}", wanted)
+
+
+async def end_a_role_that_somebody_has(life: Life) -> None:
+    at = f"/conversations/{life.room}"
+    made = await life.owner.post(f"{at}/roles", {"name": "short-lived"})
+    await life.owner.call("PATCH", f"{at}/members/{life.bob.account}", {"role_id": made["id"]})
+    await life.owner.call("DELETE", f"{at}/roles/{made['id']}")
+
+
+async def silence_and_not(life: Life) -> None:
+    at = f"/conversations/{life.room}/members/{life.bob.account}/silence"
+    await life.owner.call("PUT", at, {"until": "2035-01-01T00:00:00Z"})
+    if life.rng.random() < 0.5:
+        await life.owner.call("DELETE", at)
+
+
+async def leave_silenced_and_come_back(life: Life) -> None:
+    at = f"/conversations/{life.room}/members/{life.carol.account}"
+    await life.owner.call("PATCH", at, {"permissions": {"react": False, "pin": True}})
+    await life.owner.call("PUT", f"{at}/silence", {"until": "2035-01-01T00:00:00Z"})
+    await leave_and_join(life)
+    await life.owner.call("DELETE", f"{at}/silence")
+
+
+async def nickname(life: Life) -> None:
+    at = f"/conversations/{life.room}/members/{life.bob.account}/nickname"
+    await life.phone.call("PUT", at, {"nickname": life.rng.choice([None, uuid4().hex[:6]])})
+
+
+async def ban_and_lift(life: Life) -> None:
+    at = f"/conversations/{life.room}/bans/{life.carol.account}"
+    await life.owner.call("PUT", at, {"reason": "spam"})
+    await life.owner.call("DELETE", at)
+    await life.carol.join(life.room)
+
+
+async def hand_over_and_back(life: Life) -> None:
+    at = f"/conversations/{life.room}/members"
+    await life.owner.call("PATCH", f"{at}/{life.bob.account}", {"role": "member", "permissions": {"react": False}})
+    await life.owner.call("PATCH", f"{at}/{life.bob.account}", {"role": "owner"})
+    await life.bob.call("PATCH", f"{at}/{life.owner.account}", {"role": "owner"})
+
+
 ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     say: {kinds.MESSAGE},
     say_from_my_phone: {kinds.MESSAGE},
@@ -165,6 +225,14 @@ ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     leave_and_join: {kinds.LEFT, kinds.JOINED},
     put_out_and_back: {kinds.REMOVED, kinds.JOINED},
     role: {kinds.ROLE},
+    define_roles: {kinds.ROLES},
+    rights: {kinds.RIGHTS},
+    end_a_role_that_somebody_has: {kinds.ROLES, kinds.RIGHTS},
+    silence_and_not: {kinds.SILENCED},
+    leave_silenced_and_come_back: {kinds.SILENCED, kinds.RIGHTS, kinds.LEFT, kinds.JOINED},
+    nickname: {kinds.NICKNAME},
+    ban_and_lift: {kinds.REMOVED, kinds.JOINED},
+    hand_over_and_back: {kinds.ROLE, kinds.RIGHTS},
 }
 
 
