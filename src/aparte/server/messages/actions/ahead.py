@@ -40,8 +40,9 @@ async def check_sealed_ahead(
     rules.check_sealed(entry)
     async with db.read() as reader:
         epoch, roster = await log.roster_of(reader, conversation) or (0, b"")
-    covering = await coverage.of(conversation, epoch, roster)
-    if covering is None or (epoch, roster) != (entry.epoch, entry.roster):
+    is_present = (epoch, roster) == (entry.epoch, entry.roster)
+    covering = await coverage.of(conversation, epoch, roster) if is_present else None
+    if covering is None:
         raise Refusal("stale_epoch", data={"epoch": epoch, "roster": roster.hex()})
     if caller.account not in covering.private.members:
         raise Refusal("not_member")
