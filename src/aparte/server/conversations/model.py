@@ -87,6 +87,10 @@ class Wanted:
     owner: AccountId | None = None
     metadata: Mapping[str, Any] | None = None
     """What the metadata holds."""
+    is_pinned: bool | None = None
+    is_put_away: bool | None = None
+    """Archived by the asker, for themselves."""
+    label: str | None = None
     limit: int = 1
 
 

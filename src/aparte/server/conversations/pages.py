@@ -74,7 +74,10 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
            AND ($6::boolean IS NULL OR c.is_archived = $6) AND ($7::uuid IS NULL OR c.creator_id = $7)
            AND ($8::uuid IS NULL OR o.account_id = $8) AND ($9::jsonb IS NULL OR c.metadata @> $9)
            AND ($10::text IS NULL OR c.name = $10)
-         ORDER BY h.last_id DESC LIMIT $11
+           AND ($11::boolean IS NULL OR coalesce(f.is_pinned, false) = $11)
+           AND ($12::boolean IS NULL OR coalesce(f.is_archived, false) = $12)
+           AND ($13::text IS NULL OR f.labels @> ARRAY[$13])
+         ORDER BY h.last_id DESC LIMIT $14
         """,
         account,
         wanted.only,
@@ -85,6 +88,9 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
         wanted.creator,
         wanted.owner,
         *metadata_of(wanted.metadata),
+        wanted.is_pinned,
+        wanted.is_put_away,
+        wanted.label,
         wanted.limit,
     )
     return [conversation_of(row) for row in rows]

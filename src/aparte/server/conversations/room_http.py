@@ -32,7 +32,8 @@ MetadataText = Annotated[str, Meta(max_length=limits.METADATA_BYTES)]
 
 class ListQuery(msgspec.Struct, frozen=True):
     """`before` is the `next` of the page before. The others leave out what is otherwise: `metadata` is JSON of which
-    all must be there, `archived` those that are only read; left out, both."""
+    all must be there, `archived` those that are only read; `pinned`, `put_away` (into one's own archive) and `label`
+    are of one's own preferences. Left out, both."""
 
     before: EntryId | None = None
     kind: ConversationKind | None = None
@@ -41,6 +42,9 @@ class ListQuery(msgspec.Struct, frozen=True):
     creator: AccountId | None = None
     owner: AccountId | None = None
     metadata: MetadataText | None = None
+    pinned: bool | None = None
+    put_away: bool | None = None
+    label: Annotated[str, Meta(max_length=limits.LABEL)] | None = None
     limit: Limit = 50
 
 
@@ -99,6 +103,9 @@ class Doors:
             creator=query.creator,
             owner=query.owner,
             metadata=json_of(query.metadata),
+            is_pinned=query.pinned,
+            is_put_away=query.put_away,
+            label=query.label,
             limit=query.limit,
         )
         return await actions.mine(self._db, call.caller, wanted)
