@@ -89,8 +89,9 @@ async def test_pages_come_in_both_languages_under_a_strict_policy(url: str, path
     assert "{{" not in text
 
 
-async def test_both_languages_have_the_same_words(url: str) -> None:
-    texts = [(await read(url + "/setup", **{"Accept-Language": language}))[1] for language in ("en", "fr")]
+@pytest.mark.parametrize("path", ["/setup", INVITE])
+async def test_both_languages_have_the_same_words(url: str, path: str) -> None:
+    texts = [(await read(url + path, **{"Accept-Language": language}))[1] for language in ("en", "fr")]
     words = [[part.split('"')[0] for part in text.split('data-word="')[1:]] for text in texts]
     assert words[0] == words[1]
 
@@ -118,10 +119,14 @@ async def test_the_invite_page_shows_the_whole_link_in_a_real_browser(url: str) 
         assert {address.partition("#")[0] for address in asked} <= {
             f"{url}{INVITE}", f"{url}/static/page.css", f"{url}/static/invite.js", f"{url}/favicon.ico",
         }  # fmt: skip
-        for broken in ("", "#" + key[:-1], "#" + "'" * 43):
+        for broken in ("#" + key[:-1], "#" + "'" * 43):
             await page.goto("about:blank")
             await page.goto(f"{url}{INVITE}{broken}")
-            await page.get_by_role("status").filter(has_text="n’est pas complet").wait_for()
+            await page.get_by_role("status").filter(has_text="est coupé").wait_for()
+        await page.goto("about:blank")
+        await page.goto(f"{url}{INVITE}")
+        await page.get_by_role("status").filter(has_text="n’a pas de #").wait_for()
+        assert await page.locator("#command").text_content() == f"aparte join '{url}{INVITE}'"
 
 
 @pytest.mark.parametrize("path", ["/setup", INVITE])
