@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from tests.client.conftest import Newcomer
+from tests.client.grouped import account_of
 from tests.client.linked import by, linking
 from tests.client.saying import one, place_of, say, shown
-from tests.client.test_group_messages import account_of
 from tests.support.valkey import until
 
 from aparte.client import Client, ClientError, Message, Place

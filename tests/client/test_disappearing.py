@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 from tests.client.conftest import Newcomer
+from tests.client.grouped import group_of
 from tests.client.linked import by, linking
 from tests.client.saying import Clock, everything, one, place_of, say, shown, texts
-from tests.client.test_group_messages import group_of
 from tests.support.valkey import until
 
 from aparte.client import Client, ClientError, Place, local_log

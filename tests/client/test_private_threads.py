@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from tests.client.conftest import Newcomer
+from tests.client.grouped import account_of, group_of
 from tests.client.linked import by, linking
 from tests.client.saying import Clock, one, place_of, say, shown, texts
-from tests.client.test_group_messages import account_of, group_of
 
 from aparte.client import Client, ClientError, Message, Place
 from aparte.client.changing import entry_id
