@@ -62,15 +62,16 @@ async def scene_of(world: World, admin: Any, *, blocks: bool) -> Scene:
     )
     sealer, _ = await over_the_wire(one, other)
     room = await one.room()
-    said = (await one.send(room, "before"))["id"]
     for person in (other, carol):
         await person.join(room)
-        await person.post(f"/conversations/{room}/read", {"up_to": {"seq": 2, "id": said}})
+    said = await one.send(room, "before")
+    for person in (other, carol):
+        await person.post(f"/conversations/{room}/read", {"up_to": {"seq": said["seq"], "id": said["id"]}})
     await one.post(f"/contact-requests/{other.account}", {"note": "me"})
     await other.post(f"/contact-requests/{one.account}/accept")
     blocker, blocked = (one, other) if blocks else (other, one)
     await blocker.call("PUT", f"/blocks/{blocked.account}", {})
-    return Scene(one, other, blocker, carol, room, said, sealer)
+    return Scene(one, other, blocker, carol, room, said["id"], sealer)
 
 
 @pytest.fixture(params=["who blocks", "who is blocked"])

@@ -3,6 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import convert
+
+from aparte.wire.conversations import Preferences
 from tests.support.people import Device, Gateway, World
 
 
@@ -17,6 +20,11 @@ async def state_of(device: Device, after: int = 0) -> dict[str, Any]:
     """What is there for a device that has everything up to a revision; what is gone is left out."""
     items = (await device.get("/account/state", after=after))["items"]
     return {item["key"]: item["value"] for item in items if item["value"] is not None}
+
+
+async def shown_to(device: Device, room: str) -> Preferences:
+    """What a fetch of the conversation shows of one's own."""
+    return convert((await device.get(f"/conversations/{room}"))["membership"]["preferences"], Preferences)
 
 
 async def people(world: World) -> tuple[Device, Device, Device]:
@@ -36,10 +44,11 @@ async def test_each_device_learns_what_another_sets(world: World) -> None:
         await alice.call("PATCH", at + "/preferences", {"muted_until": until, "level": "mentions", "labels": ["work"]})
         news = await told(there, rev)
         assert list(news) == [f"preferences:{room}"]
-        shown = (await phone.get(at))["membership"]["preferences"]
-        assert news[f"preferences:{room}"] == shown == await phone.get(at + "/preferences")
-        assert shown["labels"] == ["work"]
-    assert (await bob.get(at))["membership"]["preferences"] == {}
+        shown = await shown_to(phone, room)
+        assert convert(news[f"preferences:{room}"], Preferences) == shown
+        assert convert(await phone.get(at + "/preferences"), Preferences) == shown
+        assert (shown.level, shown.labels) == ("mentions", ["work"])
+    assert await shown_to(bob, room) == Preferences()
     assert f"preferences:{room}" not in await state_of(bob)
 
 
@@ -58,7 +67,8 @@ async def test_a_phone_that_was_away_finds_all_that_is_personal_by_its_revision(
     await alice.call("PATCH", "/accounts/me", {"privacy": {"may_add": "contacts"}})
 
     news = await state_of(phone, rev)
-    assert news[f"preferences:{room}"] == {"is_pinned": True, "settings": {"sound": None}}
+    expected = Preferences(is_pinned=True, settings={"sound": None})
+    assert convert(news[f"preferences:{room}"], Preferences) == expected == await shown_to(phone, room)
     assert news["privacy"]["may_add"] == "contacts"
     books = {row["person"]["id"]: row for row in (await phone.get("/contacts"))["contacts"]}
     assert {key: news[f"contact:{key}"]["nickname"] for key in books} == {bob.account: None, carol.account: "Caro"}
@@ -99,5 +109,19 @@ async def test_whoever_leaves_and_comes_back_finds_what_they_had_set(world: Worl
     await alice.call("PATCH", f"/conversations/{room}/preferences", {"level": "none"})
     await alice.post(f"/conversations/{room}/leave")
     assert (await state_of(alice))[f"preferences:{room}"] == {"level": "none"}
-    back = await alice.join(room)
-    assert back["membership"]["preferences"] == {"level": "none"}
+    await alice.join(room)
+    assert await shown_to(alice, room) == Preferences(level="none")
+
+
+async def test_who_looks_on_one_device_has_it_marked_as_unread_on_none(world: World) -> None:
+    alice, phone, bob = await people(world)
+    room = await bob.room()
+    await alice.join(room)
+    said = await bob.send(room, "read me")
+    mark = {"up_to": {"seq": said["seq"], "id": said["id"]}}
+    await alice.post(f"/conversations/{room}/read", mark)
+    await phone.call("PATCH", f"/conversations/{room}/preferences", {"is_marked_unread": True})
+    assert await shown_to(alice, room) == Preferences(is_marked_unread=True)
+    await alice.post(f"/conversations/{room}/read", mark)
+    assert await shown_to(phone, room) == Preferences()
+    assert f"preferences:{room}" not in await state_of(phone)
