@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from aparte.client.core import changes
 from aparte.client.core.bodies import body_of
 from aparte.wire import kinds
 from aparte.wire.content import (
@@ -52,6 +53,8 @@ class View:
 
     conversation: ConversationId
     at: Position = START
+    me: AccountId | None = None
+    """Whose copy it is."""
     name: str = ""
     topic: str = ""
     description: str = ""
@@ -77,11 +80,14 @@ class View:
         return sum(message.deleted_at is None for message in self.messages.values())
 
 
-def view_of(conversation: Conversation, members: Iterable[Member], messages: Iterable[Message]) -> View:
+def view_of(
+    conversation: Conversation, members: Iterable[Member], messages: Iterable[Message], me: AccountId | None = None
+) -> View:
     """Build the view of a fresh fetch; all three as of the same head."""
     return View(
         conversation=conversation.id,
         at=conversation.head,
+        me=me,
         name=conversation.name,
         topic=conversation.topic,
         description=conversation.description,
@@ -122,7 +128,7 @@ def replay(view: View, entries: Iterable[Entry]) -> View:
         view = replace(view, at=Position(entry.seq, entry.id), **fields_after(entry))
         change_members(members, entry)
         change_roles(roles, members, entry)
-        change_messages(messages, view.conversation, entry)
+        change_messages(messages, view, entry)
         if entry.kind not in kinds.KINDS:
             view = replace(view, unknown=(*view.unknown, entry))
     return replace(view, members=members, messages=messages, roles=roles)
@@ -174,12 +180,19 @@ def change_roles(roles: dict[RoleId, CustomRole], members: dict[AccountId, Seat]
         members.update({account: replace(members[account], role_id=None) for account in holders})
 
 
-def change_messages(messages: dict[EntryId, Message], conversation: ConversationId, entry: Entry) -> None:
-    """Add a message, or change the one that an entry names."""
+def change_messages(messages: dict[EntryId, Message], view: View, entry: Entry) -> None:
+    """Add a message, or change the one that an entry names; and count it in the thread that it belongs to."""
+    target = messages.get(entry.target.id) if entry.target is not None else None
     if entry.kind == kinds.MESSAGE:
-        messages[entry.id] = message_of(conversation, entry)
-    elif entry.target is not None and entry.target.id in messages:
-        messages[entry.target.id] = changed(messages[entry.target.id], entry)
+        messages[entry.id] = message_of(view.conversation, entry)
+        if target is not None:
+            messages[target.id] = changes.answered(target, messages[entry.id], view.me)
+    elif target is not None:
+        now = messages[target.id] = changed(target, entry, view.me)
+        root = messages.get(now.root) if now.root is not None else None
+        if root is not None and (now.deleted_at is None) != (target.deleted_at is None):
+            change = 1 if now.deleted_at is None else -1
+            messages[root.id] = changes.recounted(root, messages.values(), change)
 
 
 def lasting(changes: Iterable[Entry]) -> list[Entry]:
@@ -220,17 +233,20 @@ def message_of(conversation: ConversationId, entry: Entry) -> Message:
         device=entry.device,
         client_message_id=entry.client_message_id,
         content=body if isinstance(body, MessageContent) else None,
+        expires_at=entry.expires_at,
+        root=entry.target.id if entry.target is not None else None,
     )
 
 
-def changed(message: Message, entry: Entry) -> Message:
-    """Give a message after an edit, a deletion for everyone or a restore of it; other kinds leave it as it is."""
+def changed(message: Message, entry: Entry, me: AccountId | None = None) -> Message:
+    """Give a message after an edit, a deletion for everyone or a restore of it, a reaction or a pin; other kinds leave
+    it as it is."""
     body = body_of(entry)
     if entry.kind == kinds.EDIT:
         content = body if isinstance(body, MessageContent) else None
         return msgspec.structs.replace(message, content=content, edit_count=message.edit_count + 1, edited_at=entry.at)
     if entry.kind != kinds.DELETION or not isinstance(body, kinds.Switch):
-        return message
+        return changes.marked(message, entry, me)
     if body.on:
         return msgspec.structs.replace(message, content=None, deleted_at=entry.at, deleted_by=entry.account)
     return msgspec.structs.replace(message, content=body.content or message.content, deleted_at=None, deleted_by=None)

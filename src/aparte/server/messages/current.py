@@ -42,8 +42,16 @@ _BESIDE: LiteralString = """
       LEFT JOIN LATERAL (SELECT x.source FROM message_sources x WHERE x.conversation_id = m.conversation_id
                             AND x.id = coalesce(m.edit_id, m.id) AND m.account_id = $1 AND m.deletion_id IS NULL
                           LIMIT 1) s ON true
-      LEFT JOIN LATERAL (SELECT x.reply_count, x.last_id FROM threads x WHERE x.conversation_id = m.conversation_id
-                            AND x.root_id = m.id LIMIT 1) t ON true
+      LEFT JOIN LATERAL (
+        SELECT x.reply_count, (
+                 SELECT l.id FROM message_links l
+                   JOIN messages y ON y.conversation_id = l.conversation_id AND y.id = l.id
+                  WHERE l.conversation_id = x.conversation_id AND l.target_id = x.root_id AND l.link = 1
+                    AND y.deletion_id IS NULL AND (y.expires_at IS NULL OR y.expires_at > clock_timestamp())
+                    AND (SELECT z.id FROM hidden_messages z WHERE z.account_id = $1
+                            AND z.conversation_id = y.conversation_id AND z.id = y.id LIMIT 1) IS NULL
+                  ORDER BY l.id DESC LIMIT 1) AS last_id
+          FROM threads x WHERE x.conversation_id = m.conversation_id AND x.root_id = m.id LIMIT 1) t ON true
       LEFT JOIN LATERAL (SELECT x.is_following FROM thread_follows x WHERE x.account_id = $1
                             AND x.conversation_id = m.conversation_id AND x.root_id = m.id
                             AND t.reply_count IS NOT NULL LIMIT 1) f ON true

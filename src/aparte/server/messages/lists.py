@@ -24,10 +24,11 @@ _QUOTES: LiteralString = (
 _QUOTING: LiteralString = " WHERE q.conversation_id = $2 AND q.target_id = $3 AND q.link = 2 AND q.id > $4 AND"
 QUOTING: LiteralString = COLUMNS + _QUOTES + JOINS + _QUOTING + THERE + " ORDER BY q.id LIMIT $5"
 
+_PLACE: LiteralString = ", q.last_id AS place"
 _ROOTS: LiteralString = " FROM threads q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id"
 _ANSWERED: LiteralString = " WHERE q.conversation_id = $2 AND q.last_id < $3 AND q.reply_count > 0 AND"
 _ORDER: LiteralString = NOT_EXPIRED + " AND" + NOT_HIDDEN + " ORDER BY q.last_id DESC LIMIT $4"
-THREADS: LiteralString = COLUMNS + _ROOTS + JOINS + _ANSWERED + _ORDER
+THREADS: LiteralString = COLUMNS + _PLACE + _ROOTS + JOINS + _ANSWERED + _ORDER
 
 _FOLLOWS: LiteralString = """
       FROM thread_follows w
@@ -35,7 +36,7 @@ _FOLLOWS: LiteralString = """
       JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id
 """
 _FOLLOWING: LiteralString = " w.account_id = $1 AND w.conversation_id = $2 AND w.is_following AND"
-FOLLOWED: LiteralString = COLUMNS + _FOLLOWS + JOINS + _ANSWERED + _FOLLOWING + _ORDER
+FOLLOWED: LiteralString = COLUMNS + _PLACE + _FOLLOWS + JOINS + _ANSWERED + _FOLLOWING + _ORDER
 
 _NAMING: LiteralString = """
       FROM mentions q
@@ -46,25 +47,20 @@ _NAMING: LiteralString = """
 """
 _NAMED: LiteralString = """
      WHERE q.account_id = $1 AND q.id < $2
-       AND (SELECT k.blocked_id FROM blocks k WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id LIMIT 1) IS NULL AND
+       AND (SELECT k.blocked_id FROM blocks k
+             WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id LIMIT 1) IS NULL AND
 """
 MENTIONING: LiteralString = COLUMNS + _NAMING + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
 
 
-SOME: LiteralString = (
-    COLUMNS
-    + """
+_SEVERAL: LiteralString = """
       FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS q (conversation_id, id, place)
       JOIN LATERAL (SELECT 1 FROM members b JOIN conversations c ON c.conversation_id = b.conversation_id
                      WHERE b.conversation_id = q.conversation_id AND b.account_id = $1 AND b.left_at IS NULL
                        AND c.deleted_at IS NULL AND c.encryption_mode = 'server' LIMIT 1) b ON true
       JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id
 """
-    + JOINS
-    + " WHERE"
-    + THERE
-    + " ORDER BY q.place"
-)
+SOME: LiteralString = COLUMNS + _SEVERAL + JOINS + " WHERE" + THERE + " ORDER BY q.place"
 
 
 async def select_some(
@@ -90,10 +86,11 @@ async def select_quoting(
 
 async def select_threads(
     reader: Reader, standing: Standing, before: EntryId, limit: int, *, followed: bool
-) -> list[Message]:
-    """Roots of threads that have replies, the newest reply first; a deleted root is a tombstone."""
+) -> tuple[list[Message], EntryId | None]:
+    """Roots of threads that have replies, the newest reply first, and where it goes on; deleted ones as tombstones."""
     statement = FOLLOWED if followed else THREADS
-    return messages_of(await reader.fetch(statement, standing.account, standing.conversation, before, limit))
+    rows = await reader.fetch(statement, standing.account, standing.conversation, before, limit)
+    return messages_of(rows), rows[-1]["place"] if len(rows) == limit else None
 
 
 async def select_mentioning(reader: Reader, account: AccountId, before: EntryId, limit: int) -> list[Message]:

@@ -33,7 +33,7 @@ REPLIES_AFTER: LiteralString = _REPLIES + " AND q.id > $3" + _VISIBLE + " ORDER 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which page: the newest one, or older than, newer than, or around an entry; of a thread, or of all that is said."""
+    """Which page: the newest, or older than, newer than, or around an entry; of a thread, or of all that is said."""
 
     before: EntryId | None = None
     after: EntryId | None = None

@@ -45,15 +45,6 @@ async def upsert_follow(
     )
 
 
-async def select_has_root(reader: Reader, conversation: ConversationId, message: EntryId) -> bool:
-    """Whether a message is a reply in somebody else's thread."""
-    return bool(
-        await reader.fetchval(
-            "SELECT target_id IS NOT NULL FROM messages WHERE conversation_id = $1 AND id = $2", conversation, message
-        )
-    )
-
-
 async def select_busy(reader: Reader, after: ConversationId) -> ConversationId | None:
     """The next conversation that has threads or reactions, in order of ids."""
     found: ConversationId | None = await reader.fetchval(

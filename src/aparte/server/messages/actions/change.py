@@ -7,7 +7,7 @@ from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database
 from aparte.server.log import actions as log
-from aparte.server.messages import content, pages, referenced, rules, store, threads
+from aparte.server.messages import content, expiry, pages, referenced, rules, store, threads
 from aparte.server.messages.actions.aiming import append, begin, sent
 from aparte.server.messages.actions.compose import revise
 from aparte.server.messages.actions.pin import keep_pins_few
@@ -35,6 +35,7 @@ async def edit(
         words, source = await revise(tx, caller.account, conversation, change.content, before)
         at = await append(tx, caller, replace(wanted, stored=words), target)
         await store.update_edited(tx, conversation, message, at.id)
+        await expiry.delete_mentions(tx, conversation, message)
         await referenced.insert_mentions(tx, conversation, message, words.mentions)
         if source is not None:
             await referenced.insert_source(tx, conversation, at.id, source)

@@ -26,9 +26,7 @@ async def threads(
     """Page through roots of threads, the one with the newest reply first: all of them, or those that one follows."""
     async with db.read_log() as reader:
         standing = await _standing(reader, caller, conversation)
-        roots = await lists.select_threads(reader, standing, before or LAST_ID, limit, followed=followed)
-    more = len(roots) == limit and roots[-1].thread is not None
-    return ThreadPage(roots, roots[-1].thread.last if more and roots[-1].thread else None)
+        return ThreadPage(*await lists.select_threads(reader, standing, before or LAST_ID, limit, followed=followed))
 
 
 async def replies(
@@ -50,7 +48,7 @@ async def follow(db: Database, caller: Caller, conversation: ConversationId, roo
         target = await store.select_target(tx, conversation, root)
         if target is None:
             raise Refusal("not_found")
-        if await thread_rows.select_has_root(tx, conversation, root):
+        if target.is_reply:
             raise Refusal("invalid", "a reply is the root of no thread")
         if await thread_rows.upsert_follow(tx, caller.account, conversation, root, is_following=on):
             await state.put(tx, caller.account, f"thread:{conversation}:{root}", {"is_followed": on})
