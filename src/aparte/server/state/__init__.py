@@ -1,7 +1,7 @@
 """Account state: what one's own devices must see, the latest value of each key, with a revision.
 
 Owns `account_state` and `account_revs`. Invariants: `rev` grows by one per change under the lock of the account's row
-in `account_revs`; the latest value wins; nothing of it is a log entry. Keys: `profile`, `device:<id>`, `contact:<id>`,
-`block:<id>`, `membership:<conversation>`, `read:<conversation>`, `hidden:<conversation>:<message>`,
-`draft:<conversation>`, `scheduled:<id>`.
+in `account_revs`; the latest value wins; nothing of it is a log entry. Keys: `profile`, `privacy`, `device:<id>`,
+`contact:<id>`, `request:<id>`, `block:<id>`, `preferences:<conversation>`, `membership:<conversation>`,
+`read:<conversation>`, `hidden:<conversation>:<message>`, `draft:<conversation>`, `scheduled:<id>`.
 """
