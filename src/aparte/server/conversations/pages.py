@@ -1,84 +1,88 @@
 """SQL of what people are shown: their conversations, the directory."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, LiteralString
+from uuid import UUID
 
 import msgspec
 
 from aparte.server.conversations import rights, settings
 from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.kit.db import Reader, Row
-from aparte.wire.content import ConversationSettings, CustomRole, MessageContent
+from aparte.wire.content import ConversationSettings, CustomRole
 from aparte.wire.conversations import Conversation, DirectoryRow, LastMessage, Membership, Preferences
 from aparte.wire.ids import AccountId, Position, time_of
+
+MINE: LiteralString = """
+    SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description, c.welcome,
+           c.rules, c.picture, c.creator_id, c.is_nsfw, c.language, c.slow_mode_seconds, c.ttl_seconds,
+           c.is_archived, c.metadata, c.member_count, c.max_members, c.created_at, c.updated_at,
+           h.epoch, h.last_seq, h.last_id, h.floor_seq, h.floor_id, h.message_count, h.last_message_at,
+           m.account_id, m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id, m.overrides,
+           CASE WHEN m.silenced_until > now() THEN m.silenced_until END AS silenced_until,
+           a.kind AS account_kind, a.role AS platform_role, c.metadata -> 'allow_bots' AS allow_bots,
+           s.policy, u.permissions AS custom, o.account_id AS owner_id, p.account_id AS peer_id,
+           EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = m.account_id
+                      AND b.blocked_id = p.account_id) AS is_blocked,
+           (SELECT jsonb_agg(jsonb_build_object('id', r.role_id, 'name', r.name, 'permissions', r.permissions,
+                                                'colour', r.colour, 'is_default', r.is_default)
+                             ORDER BY r.created_at, r.role_id)
+              FROM conversation_roles r WHERE r.conversation_id = m.conversation_id) AS roles,
+           CASE WHEN f.muted_until > now() THEN f.muted_until END AS muted_until, f.level,
+           f.is_pinned AS has_pinned, f.is_archived AS has_archived, f.is_marked_unread, f.labels,
+           f.settings AS own_settings,
+           (SELECT jsonb_build_object('id', x.id, 'account', x.account_id, 'content', coalesce(e.body, x.content))
+              FROM messages x
+              LEFT JOIN entries e ON e.conversation_id = x.conversation_id AND e.id = x.edit_id
+             WHERE x.conversation_id = m.conversation_id AND x.deletion_id IS NULL AND x.erased_at IS NULL
+               AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())
+               AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = m.account_id
+                                  AND y.conversation_id = x.conversation_id AND y.id = x.id)
+             ORDER BY x.id DESC LIMIT 1) AS newest,
+           greatest(0, h.last_ordinal - m.read_ordinal
+             - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
+                   AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
+             - (SELECT count(*) FROM disappearing_messages x
+                 WHERE x.conversation_id = m.conversation_id AND x.ordinal > m.read_ordinal
+                   AND x.expires_at <= clock_timestamp()
+                   AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = x.conversation_id
+                                      AND z.id = x.id AND z.deletion_id IS NOT NULL))
+             - (SELECT count(*) FROM hidden_messages y
+                 WHERE y.account_id = m.account_id AND y.conversation_id = m.conversation_id
+                   AND y.ordinal > m.read_ordinal
+                   AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = y.conversation_id
+                                      AND z.id = y.id AND (z.deletion_id IS NOT NULL
+                                                           OR z.expires_at <= clock_timestamp())))) AS unread
+      FROM members m
+      JOIN conversations c USING (conversation_id)
+      JOIN heads h USING (conversation_id)
+      JOIN accounts a ON a.account_id = m.account_id
+      LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
+      LEFT JOIN conversation_roles u ON u.conversation_id = m.conversation_id AND u.role_id = m.role_id
+      LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
+      LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
+                         AND p.account_id <> m.account_id
+      LEFT JOIN preferences f ON f.account_id = m.account_id AND f.conversation_id = m.conversation_id
+     WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
+       AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
+       AND ($4::conversation_kind IS NULL OR c.kind = $4) AND ($5::boolean IS NULL OR c.is_public = $5)
+       AND ($6::boolean IS NULL OR c.is_archived = $6) AND ($7::uuid IS NULL OR c.creator_id = $7)
+       AND ($8::uuid IS NULL OR o.account_id = $8) AND ($9::jsonb IS NULL OR c.metadata @> $9)
+       AND ($10::text IS NULL OR c.name = $10)
+       AND ($11::boolean IS NULL OR coalesce(f.is_pinned, false) = $11)
+       AND ($12::boolean IS NULL OR coalesce(f.is_archived, false) = $12)
+       AND ($13::text IS NULL OR f.labels @> ARRAY[$13])
+     ORDER BY h.last_id DESC LIMIT $14
+"""
+"""The conversations of an account: what each is, what the account may do there and has set for itself, the newest
+message, and how many are unread: ordinals after the mark but those that are deleted, past or hidden. What is looked up
+for each stands among the columns and not among the joins, so that it is looked up for those of one page alone."""
 
 
 async def select_conversations(reader: Reader, account: AccountId, wanted: Wanted) -> list[Conversation]:
     """The caller's conversations, newest activity first, with unread counts; one statement for all of them."""
     rows = await reader.fetch(
-        """
-        SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description, c.welcome,
-               c.rules, c.picture, c.creator_id, c.is_nsfw, c.language, c.slow_mode_seconds, c.ttl_seconds,
-               c.is_archived, c.metadata, c.member_count, c.max_members, c.created_at, c.updated_at,
-               h.epoch, h.last_seq, h.last_id, h.floor_seq, h.floor_id, h.message_count, h.last_message_at,
-               m.account_id, m.role, m.joined_seq, m.joined_id, m.joined_at, m.read_seq, m.read_id, m.overrides,
-               CASE WHEN m.silenced_until > now() THEN m.silenced_until END AS silenced_until,
-               a.kind AS account_kind, a.role AS platform_role, c.metadata -> 'allow_bots' AS allow_bots,
-               s.policy, u.permissions AS custom, o.account_id AS owner_id, p.account_id AS peer_id,
-               EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = m.account_id
-                          AND b.blocked_id = p.account_id) AS is_blocked,
-               (SELECT jsonb_agg(jsonb_build_object('id', r.role_id, 'name', r.name, 'permissions', r.permissions,
-                                                    'colour', r.colour, 'is_default', r.is_default)
-                                 ORDER BY r.created_at, r.role_id)
-                  FROM conversation_roles r WHERE r.conversation_id = m.conversation_id) AS roles,
-               CASE WHEN f.muted_until > now() THEN f.muted_until END AS muted_until, f.level,
-               f.is_pinned AS has_pinned, f.is_archived AS has_archived, f.is_marked_unread, f.labels,
-               f.settings AS own_settings,
-               l.id AS shown_id, l.account_id AS shown_account, l.content AS shown_content,
-               greatest(0, h.last_ordinal - m.read_ordinal
-                 - (SELECT count(*) FROM messages x WHERE x.conversation_id = m.conversation_id
-                       AND x.ordinal > m.read_ordinal AND x.deletion_id IS NOT NULL)
-                 - (SELECT count(*) FROM disappearing_messages x
-                     WHERE x.conversation_id = m.conversation_id AND x.ordinal > m.read_ordinal
-                       AND x.expires_at <= clock_timestamp()
-                       AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = x.conversation_id
-                                          AND z.id = x.id AND z.deletion_id IS NOT NULL))
-                 - (SELECT count(*) FROM hidden_messages y
-                     WHERE y.account_id = m.account_id AND y.conversation_id = m.conversation_id
-                       AND y.ordinal > m.read_ordinal
-                       AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = y.conversation_id
-                                          AND z.id = y.id AND (z.deletion_id IS NOT NULL
-                                                               OR z.expires_at <= clock_timestamp())))) AS unread
-          FROM members m
-          JOIN conversations c USING (conversation_id)
-          JOIN heads h USING (conversation_id)
-          JOIN accounts a ON a.account_id = m.account_id
-          LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
-          LEFT JOIN conversation_roles u ON u.conversation_id = m.conversation_id AND u.role_id = m.role_id
-          LEFT JOIN members o ON o.conversation_id = m.conversation_id AND o.role = 'owner' AND o.left_at IS NULL
-          LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
-                             AND p.account_id <> m.account_id
-          LEFT JOIN preferences f ON f.account_id = m.account_id AND f.conversation_id = m.conversation_id
-          LEFT JOIN LATERAL (
-            SELECT x.id, x.account_id, coalesce(e.body, x.content) AS content
-              FROM messages x
-              LEFT JOIN entries e ON e.conversation_id = x.conversation_id AND e.id = x.edit_id
-             WHERE x.conversation_id = m.conversation_id AND x.deletion_id IS NULL AND x.erased_at IS NULL
-               AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())
-               AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = $1
-                                  AND y.conversation_id = x.conversation_id AND y.id = x.id)
-             ORDER BY x.id DESC LIMIT 1) l ON true
-         WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
-           AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
-           AND ($4::conversation_kind IS NULL OR c.kind = $4) AND ($5::boolean IS NULL OR c.is_public = $5)
-           AND ($6::boolean IS NULL OR c.is_archived = $6) AND ($7::uuid IS NULL OR c.creator_id = $7)
-           AND ($8::uuid IS NULL OR o.account_id = $8) AND ($9::jsonb IS NULL OR c.metadata @> $9)
-           AND ($10::text IS NULL OR c.name = $10)
-           AND ($11::boolean IS NULL OR coalesce(f.is_pinned, false) = $11)
-           AND ($12::boolean IS NULL OR coalesce(f.is_archived, false) = $12)
-           AND ($13::text IS NULL OR f.labels @> ARRAY[$13])
-         ORDER BY h.last_id DESC LIMIT $14
-        """,
+        MINE,
         account,
         wanted.only,
         wanted.before,
@@ -133,7 +137,7 @@ def conversation_of(row: Row) -> Conversation:
         picture=row["picture"],
         settings=settings_of(row),
         roles=msgspec.convert(row["roles"] or [], list[CustomRole]),
-        last_message=last_message_of(row) if row["shown_id"] else None,
+        last_message=last_message_of(row["newest"]) if row["newest"] else None,
     )
 
 
@@ -164,15 +168,10 @@ def preferences_of(row: Row) -> Preferences:
     )
 
 
-def last_message_of(row: Row) -> LastMessage:
+def last_message_of(found: Mapping[str, Any]) -> LastMessage:
     """Render the newest message that is there for the asker; sealed words are not the server's."""
-    content = row["shown_content"]
-    return LastMessage(
-        row["shown_id"],
-        row["shown_account"],
-        time_of(row["shown_id"]),
-        msgspec.convert(content, MessageContent) if content is not None else None,
-    )
+    message = UUID(found["id"])
+    return msgspec.convert({**found, "at": time_of(message)}, LastMessage)
 
 
 def settings_of(row: Row) -> ConversationSettings:
