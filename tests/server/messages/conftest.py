@@ -1,8 +1,9 @@
-"""A process that writes, as far as tests of messages need one."""
+"""Processes that write, as far as tests of messages need one."""
 
 import os
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.support import database
@@ -15,10 +16,11 @@ from aparte.server.messages import actions
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.lanes import Lanes
 from aparte.server.messages.writer import Writer
+from aparte.wire.content import MessageContent
 from aparte.wire.frames import Live, Moved
 from aparte.wire.groups import Distributions
-from aparte.wire.ids import ConversationId, DeviceId
-from aparte.wire.messages import Sent
+from aparte.wire.ids import ClientMessageId, ConversationId, DeviceId
+from aparte.wire.messages import SendMessage, Sent
 from aparte.wire.sealed import Envelope, SealEntry
 
 
@@ -68,6 +70,60 @@ def parts(devices: Iterable[DeviceId]) -> list[Envelope]:
 async def sealing(cluster: database.Cluster, database_name: str, db: Database) -> AsyncIterator[Sealing]:
     """One process that takes sealed entries."""
     here = Sealing(cluster.dsn(database_name, service=True), db)
+    here.writer.start()
+    yield here
+    await here.writer.close()
+    await here.lanes.close()
+
+
+def saying(
+    text: str, client_message_id: Any = None, *, thread: Any = None, forward: Any = None, **content: Any
+) -> SendMessage:
+    """A message to send."""
+    key = ClientMessageId(client_message_id or uuid4())
+    return SendMessage(key, MessageContent(text, **content), thread, forward)
+
+
+@pytest.fixture
+async def service_dsn(cluster: database.Cluster, database_name: str) -> str:
+    """Where the service's own connections go."""
+    return cluster.dsn(database_name, service=True)
+
+
+class Process:
+    """A server process as far as writing goes: a writer and what it rang."""
+
+    def __init__(self, dsn: str, db: Database) -> None:
+        self.rung: list[Hint] = []
+        self.lanes = Lanes(dsn)
+        self.writer = Writer(self.lanes, self.rung.extend, db)
+
+    async def send(self, caller: Caller, conversation: ConversationId, message: SendMessage) -> Sent:
+        return await actions.send(self.writer, caller, conversation, message)
+
+    def seqs(self, conversation: ConversationId) -> list[int]:
+        """Positions in the order in which they were rung."""
+        return [
+            hint.frame.entry.seq
+            for hint in self.rung
+            if isinstance(hint, ToConversation) and hint.conversation == conversation and isinstance(hint.frame, Live)
+        ]
+
+
+@pytest.fixture
+async def process(service_dsn: str, db: Database) -> AsyncIterator[Process]:
+    """One process that writes."""
+    here = Process(service_dsn, db)
+    here.writer.start()
+    yield here
+    await here.writer.close()
+    await here.lanes.close()
+
+
+@pytest.fixture
+async def other(service_dsn: str, db: Database) -> AsyncIterator[Process]:
+    """A second process that writes to the same database."""
+    here = Process(service_dsn, db)
     here.writer.start()
     yield here
     await here.writer.close()

@@ -1,80 +1,21 @@
 """The batch: one outcome per message, order per sender, repeats stored once, nobody delayed by a held conversation."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.support import database, rooms
+from tests.server.messages.conftest import Process, saying
+from tests.support import rooms
 
-from aparte.server.kit.caller import Caller
-from aparte.server.kit.db import Database
-from aparte.server.kit.doorbell import Hint, ToConversation
 from aparte.server.messages import actions, rules
-from aparte.server.messages.lanes import Lanes
-from aparte.server.messages.writer import Writer
 from aparte.wire import kinds
 from aparte.wire.codec import to_json
-from aparte.wire.content import MessageContent
 from aparte.wire.errors import Refusal
-from aparte.wire.frames import Live
-from aparte.wire.ids import ClientMessageId, ConversationId
-from aparte.wire.messages import SendMessage, Sent
+from aparte.wire.ids import ConversationId
 
 Admin = Any
-
-
-def saying(text: str, client_message_id: Any = None) -> SendMessage:
-    """A message to send."""
-    return SendMessage(ClientMessageId(client_message_id or uuid4()), MessageContent(text))
-
-
-@pytest.fixture
-async def service_dsn(cluster: database.Cluster, database_name: str) -> str:
-    """Where the service's own connections go."""
-    return cluster.dsn(database_name, service=True)
-
-
-class Process:
-    """A server process as far as writing goes: a writer and what it rang."""
-
-    def __init__(self, dsn: str, db: Database) -> None:
-        self.rung: list[Hint] = []
-        self.lanes = Lanes(dsn)
-        self.writer = Writer(self.lanes, self.rung.extend, db)
-
-    async def send(self, caller: Caller, conversation: ConversationId, message: SendMessage) -> Sent:
-        return await actions.send(self.writer, caller, conversation, message)
-
-    def seqs(self, conversation: ConversationId) -> list[int]:
-        """Positions in the order in which they were rung."""
-        return [
-            hint.frame.entry.seq
-            for hint in self.rung
-            if isinstance(hint, ToConversation) and hint.conversation == conversation and isinstance(hint.frame, Live)
-        ]
-
-
-@pytest.fixture
-async def process(service_dsn: str, db: Database) -> AsyncIterator[Process]:
-    """One process that writes."""
-    here = Process(service_dsn, db)
-    here.writer.start()
-    yield here
-    await here.writer.close()
-    await here.lanes.close()
-
-
-@pytest.fixture
-async def other(service_dsn: str, db: Database) -> AsyncIterator[Process]:
-    """A second process that writes to the same database."""
-    here = Process(service_dsn, db)
-    here.writer.start()
-    yield here
-    await here.writer.close()
-    await here.lanes.close()
 
 
 async def positions(admin: Admin, conversation: ConversationId) -> list[int]:
