@@ -186,16 +186,18 @@ BEGIN
                  AND (p_exact[v_place] IS NULL OR ts_match_vq(i.words, p_exact[v_place]))
                  AND (i.id > v_floor) IS TRUE AND (i.id < p_before) IS TRUE
                ORDER BY i.id DESC OFFSET 0) t
-       WHERE EXISTS (SELECT 1 FROM messages m
-                      WHERE m.conversation_id = v_span.conversation_id AND m.id = t.id AND m.deletion_id IS NULL
-                        AND m.erased_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())
-                        AND (p_author IS NULL OR m.account_id = p_author)
-                        AND (p_metadata IS NULL OR p_metadata <@ (coalesce(
-                              (SELECT e.body FROM entries e WHERE e.conversation_id = m.conversation_id
-                                  AND e.id = m.edit_id), m.content) -> 'metadata')))
-         AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = p_account
-                            AND y.conversation_id = v_span.conversation_id AND y.id = t.id)
-       LIMIT p_limit) x;
+       CROSS JOIN LATERAL (
+               SELECT 1 FROM messages m
+                WHERE m.conversation_id = v_span.conversation_id AND m.id = t.id AND m.deletion_id IS NULL
+                  AND m.erased_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > statement_timestamp())
+                  AND (p_author IS NULL OR m.account_id = p_author)
+                  AND (p_metadata IS NULL OR p_metadata <@ (coalesce(
+                        (SELECT e.body FROM entries e WHERE e.conversation_id = m.conversation_id AND e.id = m.edit_id),
+                        m.content) -> 'metadata'))
+                  AND NOT EXISTS (SELECT 1 FROM hidden_messages y WHERE y.account_id = p_account
+                                     AND y.conversation_id = m.conversation_id AND y.id = m.id)
+                LIMIT 1) AS there
+       ORDER BY t.id DESC LIMIT p_limit) x;
     IF v_found IS NOT NULL THEN
       v_ids := v_ids || v_found;
       v_conversations := v_conversations || array_fill(v_span.conversation_id, ARRAY[cardinality(v_found)]);
@@ -211,23 +213,54 @@ BEGIN
                 ORDER BY u.id DESC LIMIT p_limit;
 END $$;
 
+-- Accounts whose names fit, the best first: the name itself, its beginning, words, similar names. The two beginnings are
+-- patterns of LIKE. A slip in a short name leaves few of its trigrams as they were: so the threshold is low, and what is
+-- only similar comes last and is few.
+CREATE FUNCTION search_people_v1(
+  p_username text, p_username_start text, p_name_start text, p_words tsquery, p_limit integer
+) RETURNS SETOF uuid LANGUAGE sql STABLE SET pg_trgm.similarity_threshold = 0.2
+AS $$
+  SELECT f.account_id
+    FROM (
+      (SELECT s.account_id, 0 AS tier, 0::real AS rank FROM account_search s WHERE s.username = p_username)
+      UNION ALL
+      (SELECT s.account_id, 1, length(s.username) FROM account_search s
+        WHERE s.username LIKE p_username_start ORDER BY length(s.username), s.account_id LIMIT p_limit)
+      UNION ALL
+      (SELECT s.account_id, 1, length(s.name) FROM account_search s
+        WHERE s.name LIKE p_name_start ORDER BY length(s.name), s.account_id LIMIT p_limit)
+      UNION ALL
+      (SELECT s.account_id, 2, -ts_rank(s.words, p_words) FROM account_search s
+        WHERE s.words @@ p_words ORDER BY 3, s.account_id LIMIT p_limit)
+      UNION ALL
+      (SELECT s.account_id, 3, -greatest(similarity(s.username, p_username), similarity(s.name, p_username))
+         FROM account_search s
+        WHERE s.username % p_username OR s.name % p_username ORDER BY 3, s.account_id LIMIT 10)
+    ) f
+   GROUP BY f.account_id
+   ORDER BY min(f.tier), (array_agg(f.rank ORDER BY f.tier, f.rank))[1], f.account_id LIMIT p_limit
+$$;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON message_search, search_spans, search_positions, room_search, account_search
   TO aparte_service;
 COMMENT ON FUNCTION search_stems(text, text) IS 'Stems of folded words, those that are other words.';
 COMMENT ON FUNCTION month_of(uuid) IS 'The month of an entry id, in UTC.';
 COMMENT ON FUNCTION make_search_months(timestamptz, integer) IS
   'Makes months of message_search that are missing; for the maintenance role. Gives how many.';
+COMMENT ON FUNCTION search_people_v1(text, text, text, tsquery, integer) IS
+  'Accounts whose names fit, the best first; who may see them is decided afterwards.';
 COMMENT ON FUNCTION search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer) IS
   'The newest messages that answer a question, span by span, as far as the asker may read them.';
 
 GRANT EXECUTE ON FUNCTION search_stems(text, text), month_of(uuid),
+  search_people_v1(text, text, text, tsquery, integer),
   search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer) TO aparte_service;
 
 -- migrate:down
 SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '60s';
 DROP FUNCTION search_messages_v1(uuid, uuid, text[], tsquery[], tsquery[], uuid, jsonb, uuid, uuid, integer),
-  make_search_months(timestamptz, integer);
+  search_people_v1(text, text, text, tsquery, integer), make_search_months(timestamptz, integer);
 DROP TABLE account_search, room_search, search_positions, search_spans, message_search;
 DROP FUNCTION month_of(uuid), search_stems(text, text);
 DROP TEXT SEARCH DICTIONARY aparte_english;

@@ -117,7 +117,9 @@ class Indexer:
     async def _read(self, conversation: ConversationId) -> None:
         """Read one step of a conversation. One that cannot be read is tried again later and stops no other."""
         try:
-            if await self._rested(actions.read_conversation(self._db, conversation)):
+            step = await self._rested(actions.read_conversation(self._db, conversation))
+            self._is_behind |= step.is_behind
+            if step.is_more:
                 self._conversations[conversation] = None
         except Exception as error:  # noqa: BLE001 - see above
             log.warning("conversation_not_indexed", error=type(error).__name__)

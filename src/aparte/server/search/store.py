@@ -63,27 +63,9 @@ async def select_languages(
 async def select_people(
     reader: Reader, username: str, username_start: str, name_start: str, words: str
 ) -> list[AccountId]:
-    """Accounts whose names fit, the best first: the name itself, its beginning, words, similar names."""
+    """Accounts whose names fit, the best first."""
     rows = await reader.fetch(
-        """
-        SELECT f.account_id
-          FROM (
-            (SELECT account_id, 0 AS tier, 0::real AS rank FROM account_search WHERE username = $1)
-            UNION ALL
-            (SELECT account_id, 1, length(username) FROM account_search
-              WHERE username LIKE $2 ORDER BY length(username), account_id LIMIT $5)
-            UNION ALL
-            (SELECT account_id, 1, length(name) FROM account_search
-              WHERE name LIKE $3 ORDER BY length(name), account_id LIMIT $5)
-            UNION ALL
-            (SELECT account_id, 2, -ts_rank(words, $4::text::tsquery) FROM account_search
-              WHERE words @@ $4::text::tsquery ORDER BY 3, account_id LIMIT $5)
-            UNION ALL
-            (SELECT account_id, 3, -greatest(similarity(username, $1), similarity(name, $1)) FROM account_search
-              WHERE username % $1 OR name % $1 ORDER BY 3, account_id LIMIT $5)
-          ) f
-         GROUP BY f.account_id ORDER BY min(f.tier), min(f.rank), f.account_id LIMIT $5
-        """,
+        "SELECT account_id FROM search_people_v1($1, $2, $3, $4::text::tsquery, $5) AS account_id",
         username,
         username_start,
         name_start,
@@ -91,6 +73,18 @@ async def select_people(
         CANDIDATES,
     )
     return [row["account_id"] for row in rows]
+
+
+async def select_open(reader: Reader, accounts: Sequence[AccountId]) -> set[AccountId]:
+    """Those of some accounts that are in use at this moment."""
+    rows = await reader.fetch(
+        """
+        SELECT account_id FROM accounts
+         WHERE account_id = ANY ($1::uuid[]) AND is_active AND NOT is_suspended AND deleted_at IS NULL
+        """,
+        accounts,
+    )
+    return {row["account_id"] for row in rows}
 
 
 async def select_public_rooms(reader: Reader, name: str, start: str, words: str) -> list[ConversationId]:

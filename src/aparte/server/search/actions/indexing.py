@@ -1,6 +1,7 @@
 """Read what is new into the index, a step at a time, each in a transaction of its own."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from aparte.server.kit.db import Database, Tx
@@ -19,18 +20,25 @@ FORGOTTEN = 1_000
 ACCOUNTS = 200
 
 
-async def read_conversation(db: Database, conversation: ConversationId) -> bool:
-    """Read what is new in a conversation, and its names; tells whether there is more."""
+class Step(NamedTuple):
+    """Whether a conversation has more that is new, or older messages that are still to be read."""
+
+    is_more: bool
+    is_behind: bool
+
+
+async def read_conversation(db: Database, conversation: ConversationId) -> Step:
+    """Read what is new in a conversation, and its names."""
     async with db.transaction() as tx:
         claimed = await index.claim(tx, conversation)
         if claimed is None:
-            return False
+            return Step(is_more=False, is_behind=False)
         await _read_room(tx, conversation)
         await index.pin_plans(tx)
         unread = await index.select_unread(tx, claimed, STEP)
         await _read(tx, claimed, unread.messages)
         await index.update_position(tx, claimed, unread.up_to, claimed.behind)
-        return not unread.is_all
+        return Step(is_more=not unread.is_all, is_behind=claimed.behind is not None)
 
 
 async def read_behind(db: Database, after: ConversationId) -> ConversationId | None:

@@ -47,6 +47,7 @@ async def _named(db: Database, memory: Memory, caller: Caller, typed: str, limit
     candidates = await memory.candidates(("people", username), ask)
     async with db.read() as reader:
         allowed = await contacts.allowed(reader, caller.account, candidates, "find_by_name")
+        allowed &= await store.select_open(reader, list(allowed))
         kept = [account for account in candidates if account in allowed][:limit]
         return list((await contacts.as_seen(reader, caller.account, kept)).values())
 
