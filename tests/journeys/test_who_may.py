@@ -6,6 +6,7 @@ receipt, on a page, at the second door. A new route without a row here fails.
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -59,6 +60,16 @@ UNSIGNED = {"statement": base64.b64encode(bytes(165)).decode(), "signature": bas
 DISTRIBUTED = {"chain": 1, "epoch": 999, "envelopes": [{"device": str(uuid4()), "type": 2, "body": "AAAA"}]}
 """A part of a distribution in another epoch."""
 
+SCHEDULED = CONVERSATION + "/scheduled"
+PLANNED_ONE = SCHEDULED + "/0b1ec700-0000-4000-8000-000000000000"
+NEXT = content()
+PLANNED = {
+    "client_message_id": NEXT["client_message_id"],
+    "due": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    "message": NEXT,
+}
+"""A message for tomorrow."""
+
 CASES = [
     Case("GET", CONVERSATION, "member", writes=False),
     Case("PATCH", CONVERSATION, "admin", {"topic": "new"}),
@@ -110,6 +121,14 @@ CASES += [
 CASES += [
     Case("GET", CONVERSATION + "/preferences", "member", writes=False),
     Case("PATCH", CONVERSATION + "/preferences", "member", {"is_pinned": True}, writes=False),
+]
+CASES += [
+    Case("POST", SCHEDULED, "member", PLANNED),
+    Case("GET", SCHEDULED, "member", writes=False),
+    Case("PATCH", PLANNED_ONE, "fetching", {"due": "2035-01-01T00:00:00Z"}),
+    Case("DELETE", PLANNED_ONE, "fetching"),
+    Case("PUT", CONVERSATION + "/draft", "member", {"sealed": "AAAA"}),
+    Case("DELETE", CONVERSATION + "/draft", "member", writes=False),
 ]
 ENDING = Case("DELETE", CONVERSATION, "owner")
 """Asked last: nothing is left to ask."""
@@ -246,6 +265,12 @@ IN_DIRECT = {
     ("GET", CONVERSATION + "/bans"): "forbidden",
     ("PUT", CONVERSATION + "/bans/{account}"): "forbidden",
     ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
+    ("POST", SCHEDULED): "mode_mismatch",
+    ("GET", SCHEDULED): "done",
+    ("PATCH", PLANNED_ONE): "not_found",
+    ("DELETE", PLANNED_ONE): "not_found",
+    ("PUT", CONVERSATION + "/draft"): "done",
+    ("DELETE", CONVERSATION + "/draft"): "done",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
 
@@ -356,6 +381,7 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         CARD: CONVERSATION + "/invites/{link}/card",
         INVITE: CONVERSATION + "/invites/{invite}",
         ROLE: CONVERSATION + "/roles/{role}",
+        PLANNED_ONE: SCHEDULED + "/{scheduled}",
     }
     assert routes == {(case.method, named.get(case.path, case.path)) for case in [*CASES, ENDING]}
 

@@ -156,3 +156,16 @@ INSERT INTO room_search (conversation_id, name, words, updated_at)
   SELECT conversation_id, 'salon', '''salon'':1A', now() FROM message_search;
 INSERT INTO account_search (account_id, username, name, words, updated_at)
   VALUES ('a0000000-0000-4000-8000-000000000001', 'alice', 'alice', '''alice'':1A', now());
+-- a message for later, another one that is sealed, and a chain that waits with it
+INSERT INTO scheduled_messages (scheduled_id, conversation_id, account_id, device_id, client_message_id, digest, due_at,
+                                look_at, message)
+  VALUES ('f0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001',
+          'a0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000001', gen_random_uuid(), 1,
+          now() + interval '1 day', now() + interval '1 day', '{"content": {"text": "later"}}');
+INSERT INTO scheduled_messages (scheduled_id, conversation_id, account_id, device_id, client_message_id, digest, due_at,
+                                look_at, sealed, epoch, roster, chain_id, group_key)
+  VALUES ('f0000000-0000-4000-8000-000000000002', 'c0000000-0000-8000-8000-000000000003',
+          'a0000000-0000-4000-8000-000000000001', 'd0000000-0000-4000-8000-000000000001', gen_random_uuid(), 1,
+          now() + interval '1 day', now() + interval '1 day', decode(repeat('00', 192), 'hex'), 1, sha256('roster'), 8,
+          'sealed');
+UPDATE distributions SET kept_until = now() + interval '2 days' WHERE seq IS NULL;

@@ -268,12 +268,13 @@ def _groups(s: Slices) -> list[Route]:
 def _messages(s: Slices) -> list[Route]:
     door, receipt = s.messages, s.receipts
     change = "not_member not_found forbidden gone client_id_reused clock mode_mismatch"
+    sealing = "blocked stale_epoch chain_broken missing_devices chain_too_old target_mismatch"
     return [
         Route(
             "POST",
             CONVERSATION + "/messages",
             door.send,
-            "not_member forbidden client_id_reused clock mode_mismatch",
+            f"{change} archived silenced slow_mode held filtered",
             201,
             limit="send",
         ),
@@ -281,7 +282,7 @@ def _messages(s: Slices) -> list[Route]:
             "POST",
             CONVERSATION + "/entries",
             door.seal,
-            f"{change} blocked stale_epoch chain_broken missing_devices chain_too_old target_mismatch",
+            f"{change} {sealing} archived silenced slow_mode too_many",
             201,
             limit="send",
         ),
@@ -323,9 +324,9 @@ def _ahead(s: Slices) -> list[Route]:
         Route("POST", scheduled, door.add, f"{refused} too_many client_id_reused", 201, limit="write"),
         Route("GET", scheduled, door.mine, "not_member"),
         Route("PATCH", scheduled + "/{scheduled}", door.change, f"{refused} not_found over", limit="write"),
-        Route("DELETE", scheduled + "/{scheduled}", door.cancel, "not_found over", 204, limit="write"),
+        Route("DELETE", scheduled + "/{scheduled}", door.cancel, "not_member not_found over", 204, limit="write"),
         Route("PUT", CONVERSATION + "/draft", draft.put, "not_member forbidden", 204, limit="write"),
-        Route("DELETE", CONVERSATION + "/draft", draft.remove, "", 204, limit="write"),
+        Route("DELETE", CONVERSATION + "/draft", draft.remove, "not_member", 204, limit="write"),
     ]
 
 

@@ -19,7 +19,9 @@ async def put(db: Database, caller: Caller, conversation: ConversationId, draft:
 async def remove(db: Database, caller: Caller, conversation: ConversationId) -> None:
     """Forget a draft; where there is none, nothing happens. One may after leaving the conversation too."""
     async with db.transaction() as tx:
-        if await state.get(tx, caller.account, key_of(conversation)) is not None:
+        if await state.get(tx, caller.account, key_of(conversation)) is None:
+            await conversations.authorise(tx, caller, conversation, "read")
+        else:
             await state.put(tx, caller.account, key_of(conversation), None)
 
 

@@ -71,9 +71,10 @@ async def change(
     """Give a message another time or other words, or seal it again. Refuses with `over` once it is due."""
     conversation, scheduled = place
     async with db.read() as reader:
+        await conversations.authorise(reader, caller, conversation, "read")
+        known = _found(await store.select_scheduled(reader, caller.account, conversation, scheduled))
         await conversations.authorise(reader, caller, conversation, "post")
-        known = await store.select_scheduled(reader, caller.account, conversation, scheduled)
-    before = rules.changed(_found(known), wanted, now())
+    before = rules.changed(known, wanted, now())
     await _check(delivery, caller, before, wanted)
     async with db.transaction() as tx:
         row = _found(await store.lock_scheduled(tx, caller.account, conversation, scheduled))
@@ -91,7 +92,10 @@ async def cancel(db: Database, caller: Caller, conversation: ConversationId, sch
     Its author may after leaving the conversation too: it is theirs.
     """
     async with db.transaction() as tx:
-        row = _found(await store.lock_scheduled(tx, caller.account, conversation, scheduled))
+        found = await store.lock_scheduled(tx, caller.account, conversation, scheduled)
+        if found is None:
+            await conversations.authorise(tx, caller, conversation, "read")
+        row = _found(found)
         if row.status == "cancelled":
             return
         rules.check_removable(row, now())
