@@ -12,11 +12,14 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from aparte.client.core.changes import followed, without
 from aparte.client.core.view import View, replay, view_of
 from aparte.wire import kinds
 from aparte.wire.accounts import StatePage
 from aparte.wire.conversations import Conversation, MemberPage
+from aparte.wire.ids import AccountId, EntryId
 from aparte.wire.messages import EntryPage, MessagePage
+from tests.support.marking import follow, pin, react, reply
 from tests.support.people import Device, Problem, World
 
 
@@ -26,6 +29,11 @@ class Life:
     def __init__(self, owner: Device, bob: Device, phone: Device, carol: Device, room: str) -> None:
         self.owner, self.bob, self.phone, self.carol, self.room = owner, bob, phone, carol, room
         self.rng = random.Random(room)
+
+    @property
+    def me(self) -> AccountId:
+        """Whose copy it is."""
+        return AccountId(UUID(self.bob.account))
 
     async def ask(self, path: str, wanted: Any, **params: Any) -> Any:
         """GET something as bob, typed."""
@@ -41,7 +49,7 @@ class Life:
         while page.older:
             page = await self.ask(f"{at}/messages", MessagePage, limit=100, tombstones=True, before=page.older)
             messages += page.messages
-        return view_of(conversation, members.members, messages)
+        return view_of(conversation, members.members, messages, self.me)
 
     async def caught_up(self, stale: View) -> View:
         """Bring a stale copy up to date by entries and account state."""
@@ -51,8 +59,13 @@ class Life:
             stale = replay(stale, page.entries)
         state = await self.ask("/account/state", StatePage)
         prefix = f"hidden:{self.room}:"
-        hidden = {UUID(item.key.removeprefix(prefix)) for item in state.items if item.key.startswith(prefix)}
-        shown = {key: message for key, message in stale.messages.items() if key not in hidden}
+        hidden = {EntryId(UUID(item.key.removeprefix(prefix))) for item in state.items if item.key.startswith(prefix)}
+        shown = without(stale.messages, hidden)
+        prefix = f"thread:{self.room}:"
+        for item in state.items:
+            root = EntryId(UUID(item.key.removeprefix(prefix))) if item.key.startswith(prefix) else None
+            if root in shown:
+                shown[root] = followed(shown[root], on=item.value["is_followed"])
         return replace(stale, messages=shown)
 
     async def a_message(self, *, of: Device | None = None, deleted: bool = False) -> str:
@@ -210,6 +223,74 @@ async def hand_over_and_back(life: Life) -> None:
     await life.bob.call("PATCH", f"{at}/{life.owner.account}", {"role": "owner"})
 
 
+EMOJI = ["👍", "❤️", "+1"]
+
+
+async def reacting(life: Life) -> None:
+    message = await life.a_message()
+    for who in life.rng.sample([life.owner, life.bob, life.phone, life.carol], 3):
+        await react(who, life.room, message, life.rng.choice(EMOJI))
+
+
+async def take_reactions_back(life: Life) -> None:
+    message = await life.a_message()
+    for who in (life.owner, life.bob, life.carol):
+        await react(who, life.room, message, EMOJI[0])
+    for who in life.rng.sample([life.owner, life.bob, life.carol], 2):
+        await react(who, life.room, message, EMOJI[0], on=False)
+
+
+async def pin_one(life: Life) -> None:
+    await pin(life.owner, life.room, await life.a_message())
+
+
+async def unpin_one(life: Life) -> None:
+    message = await life.a_message()
+    await pin(life.owner, life.room, message)
+    await pin(life.owner, life.room, message, on=False)
+
+
+async def a_pin_and_a_reaction_come_back(life: Life) -> None:
+    message = await life.a_message()
+    await pin(life.owner, life.room, message)
+    await react(life.carol, life.room, message, EMOJI[1])
+    await remove(life, message)
+    await life.owner.post(f"/conversations/{life.room}/messages/{message}/restore", {"client_message_id": str(uuid4())})
+
+
+async def a_root(life: Life) -> str:
+    """Some message that is no reply."""
+    view = await life.fresh()
+    roots = [m for m in view.messages.values() if m.deleted_at is None and m.root is None]
+    return str(life.rng.choice(roots).id) if roots else str((await life.carol.send(life.room, "root"))["id"])
+
+
+async def answer_in_a_thread(life: Life) -> None:
+    root = await a_root(life)
+    for who in life.rng.sample([life.owner, life.phone, life.carol], 2):
+        await reply(who, life.room, root, "in the thread")
+
+
+async def delete_in_a_thread(life: Life) -> None:
+    root = await a_root(life)
+    said = [await reply(life.carol, life.room, root, str(n)) for n in range(2)]
+    await remove(life, life.rng.choice(said))
+
+
+async def hide_in_a_thread(life: Life) -> None:
+    root = await a_root(life)
+    said = [await reply(life.carol, life.room, root, str(n)) for n in range(3)]
+    await life.phone.call("DELETE", f"/conversations/{life.room}/messages/{said[1]}", scope="me")
+    await remove(life, said[2])
+
+
+async def follow_or_not(life: Life) -> None:
+    root = await a_root(life)
+    await reply(life.carol, life.room, root, "in the thread")
+    await follow(life.phone, life.room, root, on=life.rng.random() < 0.5)
+    await reply(life.bob, life.room, root, "changes nothing of it")
+
+
 ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     say: {kinds.MESSAGE},
     say_from_my_phone: {kinds.MESSAGE},
@@ -225,6 +306,15 @@ ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     leave_and_join: {kinds.LEFT, kinds.JOINED},
     put_out_and_back: {kinds.REMOVED, kinds.JOINED},
     role: {kinds.ROLE},
+    reacting: {kinds.REACTION},
+    take_reactions_back: {kinds.REACTION},
+    pin_one: {kinds.PIN},
+    unpin_one: {kinds.PIN},
+    a_pin_and_a_reaction_come_back: {kinds.PIN, kinds.REACTION, kinds.DELETION},
+    answer_in_a_thread: {kinds.MESSAGE},
+    delete_in_a_thread: {kinds.MESSAGE, kinds.DELETION},
+    hide_in_a_thread: {kinds.MESSAGE, kinds.DELETION},
+    follow_or_not: {kinds.MESSAGE},
     define_roles: {kinds.ROLES},
     rights: {kinds.RIGHTS},
     end_a_role_that_somebody_has: {kinds.ROLES, kinds.RIGHTS},
@@ -259,12 +349,12 @@ async def test_a_stale_copy_catches_up_to_a_fresh_fetch(life: Life, action: Call
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_copy_of_any_age_catches_up(life: Life, seed: int) -> None:
     rng = random.Random(seed)
-    copies = [View(UUID(life.room)), await life.fresh()]  # type: ignore[arg-type]
+    copies = [View(UUID(life.room), me=life.me), await life.fresh()]  # type: ignore[arg-type]
     for _ in range(12):
         try:
             await rng.choice(list(ACTIONS))(life)
         except Problem as problem:
-            assert problem.code == "gone"
+            assert problem.code in {"gone", "forbidden", "silenced"}
         copies.append(await life.fresh())
     now = await life.fresh()
     for copy in copies:
@@ -274,8 +364,6 @@ async def test_a_copy_of_any_age_catches_up(life: Life, seed: int) -> None:
 def test_every_kind_of_entry_has_its_action() -> None:
     covered = set().union(*ACTIONS.values()) | {kinds.CREATED}
     sealed_alone = {
-        number
-        for number, kind in kinds.KINDS.items()
-        if kind.body in {kinds.DevicesChange, kinds.StatementChange}
+        number for number, kind in kinds.KINDS.items() if kind.body in {kinds.DevicesChange, kinds.StatementChange}
     }
     assert covered == set(kinds.KINDS) - sealed_alone

@@ -3,13 +3,13 @@
 `me` is whose copy it is: some of what is shown of a message is about the one who looks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from aparte.client.core.bodies import body_of
 from aparte.wire import kinds, limits
-from aparte.wire.ids import AccountId
+from aparte.wire.ids import AccountId, EntryId
 from aparte.wire.messages import Entry, Message, Reaction, Thread
 
 
@@ -47,7 +47,7 @@ def answered(root: Message, reply: Message, me: AccountId | None) -> Message:
 
 
 def recounted(root: Message, messages: Iterable[Message], change: int) -> Message:
-    """Give the root of a thread after one of its replies was deleted or restored; `messages` are all that are known."""
+    """Give the root of a thread after one of its replies came or went; `messages` are all that are known."""
     if root.thread is None:
         return root
     last = max((m.id for m in messages if m.root == root.id and m.deleted_at is None), default=None)
@@ -60,3 +60,12 @@ def followed(message: Message, *, on: bool) -> Message:
     if message.thread is None:
         return message
     return msgspec.structs.replace(message, thread=msgspec.structs.replace(message.thread, is_followed=on))
+
+
+def without(messages: Mapping[EntryId, Message], hidden: Collection[EntryId]) -> dict[EntryId, Message]:
+    """Leave out what its reader has deleted for themselves (account state `hidden:…`), and name it nowhere."""
+    shown = {key: message for key, message in messages.items() if key not in hidden}
+    for root in {messages[key].root for key in hidden if key in messages}:
+        if root is not None and root in shown:
+            shown[root] = recounted(shown[root], shown.values(), 0)
+    return shown
