@@ -12,8 +12,12 @@ from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, new_id
 
 MARKUP = st.lists(
-    st.sampled_from(["<b>", "</b>", "<script>", "</script>", "<a href='javascript:x'>", "</a>", "<img src=x onerror=y>"])
-    | st.sampled_from(["<svg/onload=x>", "<!--", "-->", "<style>", "&lt;", "&", "@bob", "word", '"', "'", "<", ">", "\n"]),
+    st.sampled_from(
+        ["<b>", "</b>", "<script>", "</script>", "<a href='javascript:x'>", "</a>", "<img src=x onerror=y>"]
+    )
+    | st.sampled_from(
+        ["<svg/onload=x>", "<!--", "-->", "<style>", "&lt;", "&", "@bob", "word", '"', "'", "<", ">", "\n"]
+    ),
     max_size=30,
 ).map("".join)
 

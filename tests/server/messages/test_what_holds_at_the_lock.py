@@ -1,4 +1,4 @@
-"""What may be said is decided under the lock that gives it its place: rights, silence, archive, slow mode, word lists."""
+"""What may be said is decided under the lock that gives it its place: rights, silence, archive, slow mode, lists."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ async def test_a_right_that_is_taken_while_a_message_waits_is_gone(
     async with holder.transaction():
         await holder.execute("SELECT 1 FROM heads WHERE conversation_id = $1 FOR NO KEY UPDATE", room)
         waiting = asyncio.create_task(process.send(bob, room, saying("too late")))
-        while not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        while not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110, E501 - PostgreSQL tells nobody
             await asyncio.sleep(0)
         await holder.execute("UPDATE members SET cannot_post = true WHERE account_id = $1", bob.account)
     with pytest.raises(Refusal, match="forbidden"):
@@ -122,7 +122,9 @@ async def test_of_several_at_once_slow_mode_lets_one_pass_for_each_person(admin:
     messages = [(who, room, saying(f"{n}")) for n in range(5) for who in (bob, carol)]
     messages.insert(3, (bob, elsewhere, saying("no hurry here")))
     done = await asyncio.gather(*(process.send(*message) for message in messages), return_exceptions=True)
-    stored = [(message[0], one.seq) for message, one in zip(messages, done, strict=True) if not isinstance(one, Exception)]  # type: ignore[union-attr]
+    stored = [
+        (message[0], one.seq) for message, one in zip(messages, done, strict=True) if not isinstance(one, Exception)
+    ]  # type: ignore[union-attr]
     assert stored == [(bob, 1), (carol, 2), (bob, 1)]
     assert {one.code for one in done if isinstance(one, Refusal)} == {"slow_mode"}
     assert await count(admin, room) == 2
