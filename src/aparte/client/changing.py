@@ -16,7 +16,7 @@ from aparte.client.session import Session
 from aparte.e2ee.content import Ttl
 from aparte.wire.content import MessageContent
 from aparte.wire.conversations import ConversationChange
-from aparte.wire.ids import ConversationId, EntryId, Position
+from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
 from aparte.wire.messages import ForwardOf, Sent
 
 SEND_SECONDS = 60.0
@@ -34,11 +34,13 @@ class Changing:
         self._places = places
         self._private = private
 
-    async def edit(self, target: str, message: EntryId, content: MessageContent) -> Sent:
-        """Change what a message says."""
+    async def edit(
+        self, target: str, message: EntryId, content: MessageContent, mentions: tuple[AccountId, ...] = ()
+    ) -> Sent:
+        """Change what a message says; of a readable one the server reads off the words whom it mentions."""
         conversation = await self._places.resolve(target)
         if await self._private.has(conversation):
-            return await self._private.edit(conversation, message, content, SEND_SECONDS)
+            return await self._private.edit(conversation, message, content, SEND_SECONDS, mentions=mentions)
         return await messages.edit(self._session, conversation, message, content)
 
     async def delete(self, target: str, message: EntryId, *, for_me: bool) -> Sent | None:

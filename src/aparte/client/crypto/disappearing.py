@@ -15,13 +15,13 @@ from aparte.client.session import Session
 from aparte.client.store import entries, expiring, outbox, outbox_sealed, sealed
 from aparte.client.store.db import Store, Tx
 from aparte.client.store.expiring import EXPIRED, ExpiringRow
+from aparte.client.store.outbox_sealed import RefusedRow
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee import content as contents
 from aparte.e2ee.content import TTL_MAX, Content, Text, Ttl
 from aparte.e2ee.errors import E2eeError
 from aparte.wire import kinds
 from aparte.wire.ids import ConversationId
-from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry
 
 AT_ONCE = 100
@@ -65,8 +65,8 @@ def note_readable(tx: Tx, conversation: ConversationId, entry: Entry) -> None:
 
 def default(tx: Tx, conversation: ConversationId) -> Ttl | None:
     """Give how long new messages stay that name no time of their own, as the newest settings have it."""
-    found = entries.select_told(tx, conversation, {kinds.SETTINGS}, (0, SAFE_INTEGER), 1)
-    body = body_of(found[0]) if found else None
+    found = entries.select_settings(tx, conversation)
+    body = body_of(found) if found is not None else None
     if not isinstance(body, Agreed) or body.ttl is None:
         return None
     return ("reading" if body.ttl[0] == "reading" else "sending", body.ttl[1])
@@ -135,12 +135,13 @@ async def keep_time(session: Session) -> None:
 
 def _refused_over(tx: Tx) -> list[int]:
     """Name the messages that were never sent, because they were refused, and would be gone by now."""
-    return [item for item, kind, data, queued_at in outbox_sealed.select_refused(tx) if _is_old(kind, data, queued_at)]
+    return [row.item for row in outbox_sealed.select_refused(tx) if _is_old(tx, row)]
 
 
-def _is_old(kind: int, data: bytes, queued_at: int) -> bool:
+def _is_old(tx: Tx, row: RefusedRow) -> bool:
     try:
-        content = contents.decode(kind, data)
+        content = contents.decode(row.kind, row.content)
     except E2eeError:
         return False
-    return isinstance(content, Text) and content.ttl is not None and queued_at + content.ttl[1] * 1000 <= now_ms()
+    ttl = (content.ttl or default(tx, row.conversation)) if isinstance(content, Text) else None
+    return ttl is not None and row.queued_at + ttl[1] * 1000 <= now_ms()

@@ -41,7 +41,7 @@ class Newcomer:
     def triple(self, tx: Tx, kept: SealedRow) -> Triple | None:
         """Give the triple of an entry that may be passed on to them; None of any other."""
         if kept.state != "open" or not self._was_before(tx, kept.epoch):
-            return None  # what disappears is never passed on, so what has is not either
+            return None
         opened = self._opened(tx, kept)
         if opened is None or not opened.stays or not (opened.kind not in WITH_TARGET or self._target_stays(tx, kept)):
             return None

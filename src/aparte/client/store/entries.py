@@ -175,6 +175,19 @@ def select_told(
     return [entry_of(row) for row in reversed(rows)]
 
 
+def select_settings(tx: Tx, conversation: ConversationId) -> Entry | None:
+    """Read the newest settings of an encrypted conversation that are open here; asked for with every message."""
+    row = tx.row(
+        f"""
+        SELECT {COLUMNS} FROM entries e JOIN sealed s USING (conversation_id, seq)
+         WHERE e.conversation_id = ? AND e.kind IN (6, 7) AND e.kind = 7 AND s.state = 'open'
+         ORDER BY e.seq DESC LIMIT 1
+        """,  # noqa: S608 - constant
+        conversation.bytes,
+    )
+    return entry_of(row) if row else None
+
+
 def select_about(tx: Tx, conversation: ConversationId, first_seq: int, last_seq: int) -> list[Entry]:
     """Read what has happened to the messages from one position to another, in order; answers in their threads are not
     among it."""

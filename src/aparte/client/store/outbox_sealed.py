@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from aparte.client.store.db import Tx
-from aparte.wire.ids import EntryId
+from aparte.wire.ids import ConversationId, EntryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,17 @@ class Unsealed:
     target: EntryId | None = None
     target_hash: bytes | None = None
     is_on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """An item that the server has refused for good, and when it was kept."""
+
+    item: int
+    conversation: ConversationId
+    kind: int
+    content: bytes = field(repr=False)
+    queued_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +97,15 @@ def update_accepted(tx: Tx, item: int) -> None:
     tx.run("UPDATE outbox_sealed SET content = x'', body = NULL, content_key = NULL WHERE item = ?", item)
 
 
-def select_refused(tx: Tx) -> list[tuple[int, int, bytes, int]]:
-    """Read what was refused and whose sender was not there to be told: number, kind, content, when it was kept."""
+def select_refused(tx: Tx) -> list[RefusedRow]:
+    """Read what was refused and whose sender was not there to be told."""
     rows = tx.rows(
         """
-        SELECT item, s.kind, s.content, o.queued_at FROM outbox o JOIN outbox_sealed s USING (item)
+        SELECT item, o.conversation_id, s.kind, s.content, o.queued_at FROM outbox o JOIN outbox_sealed s USING (item)
          WHERE o.outcome IS NOT NULL AND o.outcome <> 'sent'
         """
     )
-    return [(item, kind, content, queued_at) for item, kind, content, queued_at in rows]
+    return [RefusedRow(item, ConversationId(UUID(bytes=where)), *rest) for item, where, *rest in rows]
 
 
 def select_key(tx: Tx, digest: bytes) -> bytes | None:

@@ -104,11 +104,10 @@ def select_pinned(tx: Tx, conversation: ConversationId, limit: int) -> list[int]
     rows = tx.rows(
         """
         SELECT e.target_seq FROM entries e JOIN sealed s USING (conversation_id, seq)
-         WHERE e.conversation_id = ? AND e.kind = ? AND e.target_seq IS NOT NULL AND s.state = 'open'
+         WHERE e.conversation_id = ? AND e.kind = 5 AND e.target_seq IS NOT NULL AND s.state = 'open'
          GROUP BY e.target_seq ORDER BY max(e.seq) DESC LIMIT ?
         """,
         conversation.bytes,
-        kinds.PIN,
         limit,
     )
     return [seq for (seq,) in rows]

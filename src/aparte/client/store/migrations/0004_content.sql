@@ -16,3 +16,6 @@ CREATE TABLE expiring (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX expiring_at_idx ON expiring (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX expiring_unread_idx ON expiring (conversation_id, seq) WHERE expires_at IS NULL;
+
+-- What was ever pinned.
+CREATE INDEX entries_pins_idx ON entries (conversation_id, target_seq, seq) WHERE kind = 5;
