@@ -23,6 +23,7 @@ MESSAGE = CONVERSATION + "/messages/{message}"
 INVITE = CONVERSATION + "/invites/0b1ec700-0000-4000-8000-000000000000"
 MEMBER = CONVERSATION + "/members/{account}"
 ROLE = CONVERSATION + "/roles/0b1ec700-0000-4000-8000-000000000000"
+REACTORS = MESSAGE + "/reactions?emoji=ok"
 OWN = "own"
 """The message is the caller's own, where the route changes one."""
 
@@ -129,6 +130,15 @@ CASES += [
     Case("DELETE", PLANNED_ONE, "fetching"),
     Case("PUT", CONVERSATION + "/draft", "member", {"sealed": "AAAA"}),
     Case("DELETE", CONVERSATION + "/draft", "member", writes=False),
+]
+CASES += [
+    Case("POST", MESSAGE + "/reactions", "member", {"client_message_id": str(uuid4()), "emoji": "+1"}),
+    Case("GET", REACTORS, "member", writes=False),
+    Case("POST", MESSAGE + "/pin", "moderator", {"client_message_id": str(uuid4())}),
+    Case("GET", CONVERSATION + "/pins", "member", writes=False),
+    Case("GET", MESSAGE + "/replies", "member", writes=False),
+    Case("GET", CONVERSATION + "/threads", "member", writes=False),
+    Case("PUT", MESSAGE + "/follow", "member", {"on": True}, writes=False),
 ]
 ENDING = Case("DELETE", CONVERSATION, "owner")
 """Asked last: nothing is left to ask."""
@@ -265,6 +275,13 @@ IN_DIRECT = {
     ("GET", CONVERSATION + "/bans"): "forbidden",
     ("PUT", CONVERSATION + "/bans/{account}"): "forbidden",
     ("DELETE", CONVERSATION + "/bans/{account}"): "forbidden",
+    ("POST", MESSAGE + "/reactions"): "mode_mismatch",
+    ("GET", REACTORS): "mode_mismatch",
+    ("POST", MESSAGE + "/pin"): "mode_mismatch",
+    ("GET", CONVERSATION + "/pins"): "mode_mismatch",
+    ("GET", MESSAGE + "/replies"): "mode_mismatch",
+    ("GET", CONVERSATION + "/threads"): "mode_mismatch",
+    ("PUT", MESSAGE + "/follow"): "done",
     ("POST", SCHEDULED): "mode_mismatch",
     ("GET", SCHEDULED): "done",
     ("PATCH", PLANNED_ONE): "not_found",
@@ -309,6 +326,7 @@ IN_GROUP = {
     ("POST", CONVERSATION + "/invites"): "mode_mismatch",
     ("GET", CONVERSATION + "/invites"): "mode_mismatch",
     ("DELETE", INVITE): "mode_mismatch",
+    ("PUT", MESSAGE + "/follow"): "not_found",
 }
 """What an ordinary member of a group gets: whatever changes it is a statement or a sealed entry."""
 BY_MODERATORS = {
@@ -382,6 +400,7 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         INVITE: CONVERSATION + "/invites/{invite}",
         ROLE: CONVERSATION + "/roles/{role}",
         PLANNED_ONE: SCHEDULED + "/{scheduled}",
+        REACTORS: MESSAGE + "/reactions",
     }
     assert routes == {(case.method, named.get(case.path, case.path)) for case in [*CASES, ENDING]}
 
@@ -400,6 +419,8 @@ async def test_the_gateway_is_no_second_door_with_a_weaker_lock(scenes: Any, who
             {"kind": "delete", "message": message, "client_message_id": key},
             {"kind": "delete", "message": message, "client_message_id": key, "scope": "me"},
             {"kind": "restore", "message": message, "client_message_id": key},
+            {"kind": "react", "message": message, "reaction": {"client_message_id": key, "emoji": "+1"}},
+            {"kind": "pin", "message": message, "pin": {"client_message_id": key}},
         ):
             answer = await here.ask(conversation=room, **frame)
             assert answer.get("code") == "not_member", frame
