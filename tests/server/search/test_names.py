@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from tests.server.search.conftest import Library
 from tests.support import rooms
 
@@ -43,10 +42,10 @@ async def test_people_are_found_the_best_match_first(library: Library, admin: Ad
     await person(library, admin, "menuisier", "Xavier", bio="Je m’appelle Jean et je fabrique des chaises")
     await person(library, admin, "jehan", "Autre")
     assert await library.people(alice, "JEAN") == ["jean", "Jean-Paul", "zz_9", "dupont", "menuisier", "jehan"]
-    assert await library.people(alice, "@jean-p") == ["Jean-Paul"]
+    assert (await library.people(alice, "@jean-p"))[0] == "Jean-Paul"
     assert await library.people(alice, "emile") == ["dupont"]
     assert await library.people(alice, "chaise") == ["menuisier"]
-    assert await library.people(alice, "dupnot") == ["dupont"]
+    assert (await library.people(alice, "dupnot"))[0] == "dupont"
     assert await library.people(alice, "_") == []
 
 
@@ -105,7 +104,7 @@ async def test_an_address_is_matched_whole_and_with_leave_alone(library: Library
     assert await library.people(alice, "chanteuse@example.org") == []
     for part in ("bricoleur@example", "bricoleur", "example", "example.org", "@example.org"):
         assert await library.people(alice, part) == [], part
-    assert await library.people(replace(alice, role="admin"), "chanteuse@example.org") == ["carol"]
+    assert await library.people(alice._replace(role="admin"), "chanteuse@example.org") == ["carol"]
     held = [str(dict(row)) for row in await admin.fetch("SELECT username, name, words::text FROM account_search")]
     assert not any("example" in row for row in held)
 

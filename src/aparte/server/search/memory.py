@@ -16,7 +16,7 @@ from aparte.wire.errors import Refusal
 AT_ONCE = 4
 """Searches of one process: the other connections of its pool are for everybody else."""
 SECONDS = 3.0
-KEPT_SECONDS = 10.0
+KEPT_SECONDS = 5.0
 KEPT = 1_000
 
 
@@ -39,12 +39,15 @@ class Memory:
             raise Refusal("unavailable", "the search took too long", retry_after=1) from None
 
     async def candidates(self, question: Hashable, ask: Callable[[], Awaitable[Any]]) -> Any:
-        """Answer from memory what was asked a moment ago."""
+        """Answer from memory what was asked a moment ago. That nothing was found is not remembered: who has just come
+        should not have to wait."""
         now = self._clock()
         kept = self._kept.get(question)
         if kept is not None and now - kept[0] < KEPT_SECONDS:
             return kept[1]
         found = await ask()
+        if not found:
+            return found
         self._kept[question] = (now, found)
         self._kept.move_to_end(question)
         while len(self._kept) > KEPT:
