@@ -9,19 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aparte.client import ClientError, local_log
+from aparte.client import ClientError, local_log, past
 from aparte.client.profiles import Folder, home
-from aparte.client.store import conversations, entries, profile
+from aparte.client.store import conversations, db, entries, profile, threads
 from aparte.client.store.db import Store, migrations
 from aparte.wire import kinds
 from aparte.wire.accounts import Tokens
 from aparte.wire.content import Profile
 from aparte.wire.conversations import Conversation, Membership
-from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, Position, SessionId
+from aparte.wire.ids import LAST_ID, AccountId, ConversationId, DeviceId, EntryId, Position, SessionId
 from aparte.wire.messages import Entry
 
 ME, OTHER = AccountId(UUID(int=1)), AccountId(UUID(int=2))
@@ -132,6 +133,72 @@ def test_a_store_from_the_future_is_left_alone(folder: Folder, store: Store) -> 
     with pytest.raises(ClientError) as caught:
         folder.open(None, create=False)
     assert caught.value.code == "store_too_new"
+
+
+GROUP, PRIVATE = uuid4(), uuid4()
+
+
+@pytest.fixture
+def from_before(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store that the version before has written in, opened again: a group and a direct conversation with words."""
+    with monkeypatch.context() as before:
+        before.setattr(db, "migrations", lambda: migrations()[:3])
+        old = folder.open(None, create=True)
+    with old.transaction() as tx:
+        for conversation, kind, peer in ((GROUP, "group", None), (PRIVATE, "direct", OTHER.bytes)):
+            tx.run(
+                """
+                INSERT INTO conversations (conversation_id, kind, encryption_mode, name, name_key, topic, description,
+                                           role, cursor_seq, cursor_id, listened_seq, peer_id)
+                VALUES (?, ?, 'e2ee', 'Friends', 'friends', '', '', 'member', 3, ?, 3, ?)
+                """,
+                conversation.bytes,
+                kind,
+                bytes(16),
+                peer,
+            )
+        beside = {"reply": "11" * 32, "mentions": [ME.hex]}
+        for seq, kind, body in (
+            (1, kinds.MESSAGE, {"text": "hello", "metadata": beside}),
+            (2, kinds.REACTION, {"emoji": "👍", "on": True}),
+            (3, kinds.PIN, {"on": True}),
+        ):
+            written = Entry(seq, EntryId(UUID(int=seq)), kind, datetime.now(UTC), ME, body=body)
+            aimed = None if seq == 1 else Position(1, EntryId(UUID(int=1)))
+            entries.insert_entries(tx, ConversationId(GROUP), [msgspec.structs.replace(written, target=aimed)])
+            tx.run(
+                """
+                INSERT INTO sealed (conversation_id, seq, hash, epoch, roster, device_id, counter, prev, target, state)
+                VALUES (?, ?, ?, 1, x'', ?, ?, x'', ?, 'open')
+                """,
+                GROUP.bytes,
+                seq,
+                bytes([seq]) * 32,
+                bytes(16),
+                seq,
+                bytes(32) if seq == 1 else bytes([1]) * 32,
+            )
+    old.close()
+    here = folder.open(None, create=False)
+    yield here
+    here.close()
+
+
+def test_what_the_version_before_has_written_is_read_as_it_was(from_before: Store) -> None:
+    with from_before.reading() as tx:
+        rows = [conversations.select_conversation(tx, ConversationId(one)) for one in (GROUP, PRIVATE)]
+        [group, private] = [row for row in rows if row is not None]
+        assert [row.has_chain for row in (group, private)] == [True, False]
+        assert [row.conversation for row in conversations.select_groups(tx, "friends")] == [GROUP]
+    [kept] = past.newest(from_before, group, 4, 10)
+    assert kept.message.content is not None
+    assert (kept.message.content.text, kept.mentions, kept.is_pinned) == ("hello", (ME,), True)
+    assert kept.reactions == {"👍": (ME,)}
+    assert (kept.thread, kept.expiring, kept.is_forwarded) == (None, None, False)
+    with from_before.reading() as tx:
+        named = threads.select_naming(tx, [str(ME).encode(), ME.hex.encode()], LAST_ID, 10)
+        assert [(where, seq) for where, seq, _ in named] == [(GROUP, 1)]
+        assert threads.select_pinned(tx, ConversationId(GROUP), 10) == [1]
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "é", "x" * 65])
