@@ -9,6 +9,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -34,6 +35,9 @@ async def live(people: Company, readable: str, secret: str) -> None:
     await bob.client.send(alice.name, "and back")
     await alice.hears("and back")
     await alice.client.send("@me", f"to myself: {secret}")
+    await alice.client.set_draft(bob.name, f"half a thought: {secret}")
+    await alice.client.set_draft(room, f"half a thought for the room: {secret}")
+    await alice.client.scheduled.add(bob.name, f"for tomorrow: {secret}", datetime.now(UTC) + timedelta(days=1))
     lost = await alice.client.send(bob.name, f"regretted: {secret}")
     await bob.hears(f"regretted: {secret}")
     await alice.client.delete(bob.name, lost.id)
@@ -44,6 +48,7 @@ async def live_in_a_group(alice: Talker, bob: Talker, secret: str) -> None:
     """Put it wherever a group has words: what it is called and says of itself, what is said, done and changed there."""
     made = await alice.client.groups.new_group(secret, [bob.username], topic=f"topic: {secret}")
     group = str(made.id)
+    await alice.client.scheduled.add(group, f"to the group tomorrow: {secret}", datetime.now(UTC) + timedelta(days=1))
     sent = await alice.client.send(group, f"in the group: {secret}")
     await bob.hears(f"in the group: {secret}")
     await bob.client.react(group, sent.id, secret)

@@ -8,6 +8,7 @@ import structlog
 
 from aparte.server.kit.db import Database, Tx
 from aparte.server.kit.metrics import JOBS
+from aparte.server.kit.tasks import TaskGroup
 from aparte.server.scheduling import rules, store
 from aparte.server.scheduling.actions.own import key_of
 from aparte.server.scheduling.model import Delivery, Due, Outcome
@@ -55,12 +56,13 @@ async def mark_stale(db: Database) -> int:
 async def _outcomes(delivery: Delivery, due: Sequence[Due]) -> dict[ScheduledId, Outcome]:
     """Send by conversation, at once; what is not answered in time has no outcome and is tried again."""
     outcomes: dict[ScheduledId, Outcome] = {}
-    lines = [asyncio.ensure_future(_send_line(delivery, line, outcomes)) for line in rules.lines(due)]
-    if lines:
-        _, late = await asyncio.wait(lines, timeout=SECONDS)
-        for line in late:
-            line.cancel()
-        await asyncio.gather(*lines, return_exceptions=True)
+    tasks = TaskGroup()
+    try:
+        lines = [tasks.start(_send_line(delivery, line, outcomes), "scheduling.line") for line in rules.lines(due)]
+        if lines:
+            await asyncio.wait(lines, timeout=SECONDS)
+    finally:
+        await tasks.close()
     return outcomes
 
 
