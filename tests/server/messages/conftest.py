@@ -1,5 +1,6 @@
 """Processes that write, as far as tests of messages need one."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -82,6 +83,15 @@ def saying(
     """A message to send."""
     key = ClientMessageId(client_message_id or uuid4())
     return SendMessage(key, MessageContent(text, **content), thread, forward)
+
+
+async def waits_for_a_lock(admin: Any, count: int = 1) -> None:
+    """Until so many connections wait for what somebody holds."""
+    async with asyncio.timeout(10):
+        while count > await admin.fetchval(  # noqa: ASYNC110 - PostgreSQL tells nobody when somebody waits
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
-from tests.server.messages.conftest import Sealing
+from tests.server.messages.conftest import Sealing, waits_for_a_lock
 from tests.support import database, rooms
 from tests.support.sealing import Pair, Sealer, add_device, give_keys, open_direct, pair, roster
 
@@ -218,15 +218,6 @@ async def test_a_repeat_that_waited_for_its_first_finds_it(
     await holder.close()
     await far.writer.close()
     await far.lanes.close()
-
-
-async def waits_for_a_lock(admin: Admin, count: int = 1) -> None:
-    """Until so many connections wait for what somebody holds."""
-    async with asyncio.timeout(10):
-        while count > await admin.fetchval(  # noqa: ASYNC110 - PostgreSQL tells nobody when somebody waits
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ):
-            await asyncio.sleep(0.01)
 
 
 async def test_every_listed_device_needs_an_envelope_and_nobody_else_gets_one(

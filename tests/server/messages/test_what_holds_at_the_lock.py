@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.server.messages.conftest import Process, saying
+from tests.server.messages.conftest import Process, saying, waits_for_a_lock
 from tests.support import rooms
 
 from aparte.server.kit.caller import Caller
@@ -56,8 +56,7 @@ async def test_a_right_that_is_taken_while_a_message_waits_is_gone(
     async with holder.transaction():
         await holder.execute("SELECT 1 FROM heads WHERE conversation_id = $1 FOR NO KEY UPDATE", room)
         waiting = asyncio.create_task(process.send(bob, room, saying("too late")))
-        while not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110, E501 - PostgreSQL tells nobody
-            await asyncio.sleep(0)
+        await waits_for_a_lock(admin)
         await holder.execute("UPDATE members SET cannot_post = true WHERE account_id = $1", bob.account)
     with pytest.raises(Refusal, match="forbidden"):
         await waiting
@@ -174,7 +173,7 @@ class Lists:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def __call__(self, caller: Caller, conversation: ConversationId, message: SendMessage) -> None:
+    async def __call__(self, _caller: Caller, _conversation: ConversationId, message: SendMessage) -> None:
         self.asked.append(message.content.text)
         await asyncio.sleep(0)
         if "bad" in message.content.text:

@@ -278,9 +278,11 @@ def check_delete(target: Target) -> None:
 
 def check_restore(target: Target, now: datetime) -> None:
     """A deletion can be taken back for 30 days."""
+    if target.is_erased:
+        raise Refusal("gone")
     if target.deletion is None:
         raise Refusal("invalid", "the message is not deleted")
-    if target.is_erased or now - time_of(target.deletion) > timedelta(days=RECOVERY_DAYS):
+    if now - time_of(target.deletion) > timedelta(days=RECOVERY_DAYS):
         raise Refusal("gone")
 
 
