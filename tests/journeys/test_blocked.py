@@ -289,6 +289,20 @@ async def test_a_block_holds_at_every_door(scene: Scene, door: Door) -> None:
     await ROWS[door](scene)
 
 
+async def test_when_both_block_each_sees_their_own_and_one_who_unblocks_frees_nobody(scene: Scene) -> None:
+    """B-113: one field for both could say neither."""
+    blocked = scene.one if scene.other is scene.blocker else scene.other
+    await blocked.call("PUT", f"/blocks/{scene.blocker.account}", {})
+    for who in (scene.one, scene.other):
+        assert (await who.get(f"/conversations/{scene.direct}"))["blocked_by"] == [who.account]
+    await scene.one.call("DELETE", f"/blocks/{scene.other.account}")
+    assert "blocked_by" not in await scene.one.get(f"/conversations/{scene.direct}")
+    at, entry = f"/conversations/{scene.direct}/entries", keys.in_json(scene.sealer.seal())
+    assert await code_of(scene.one.post(at, entry)) == "blocked"
+    await scene.other.call("DELETE", f"/blocks/{scene.one.account}")
+    assert await code_of(scene.one.post(at, entry)) == "done"
+
+
 # The gateway ----------------------------------------------------------------------------------------------------------
 
 
