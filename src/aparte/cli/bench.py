@@ -1,4 +1,4 @@
-"""`aparte bench room|direct|group|idle|history|catchup|e2ee`: measure a real server, and say on what machine.
+"""`aparte bench room|direct|group|idle|history|catchup|search|e2ee`: measure a real server, and say on what machine.
 
 The packages that measure are imported inside the commands: whoever installs only the client may lack some of them.
 """
@@ -160,6 +160,22 @@ def catchup(
 
     options = measured.Options(messages=messages, encoding="msgpack" if msgpack else "json")
     _run("catchup", lambda at: measured.run(at, options), _wanted(server, workers), as_json=as_json)
+
+
+@measurements.command()
+def search(
+    *,
+    as_json: AsJson = False,
+    workers: Workers = 1,
+    folder: Folder = None,
+    messages: Annotated[int, typer.Option(help="Messages in the room.", min=1_000)] = 100_000,
+    times: Annotated[int, typer.Option(help="How often each question is asked.", min=1)] = 100,
+) -> None:
+    """Measure searches in one big room, for rare and frequent words."""
+    from aparte.bench import search as measured
+
+    options = measured.Options(messages=messages, times=times)
+    _run("search", lambda at: measured.run(at, options), _wanted("", workers, folder), as_json=as_json)
 
 
 @measurements.command()

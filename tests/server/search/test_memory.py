@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.support.valkey import until
 
 from aparte.server.search import memory
 from aparte.server.search.memory import Memory
@@ -67,8 +68,7 @@ async def test_one_more_waits_for_a_seat(monkeypatch: pytest.MonkeyPatch) -> Non
             await leave.wait()
 
     sitting = [asyncio.ensure_future(sit(number)) for number in range(memory.AT_ONCE + 1)]
-    while len(seated) < memory.AT_ONCE:
-        await asyncio.sleep(0)
+    await until(lambda: len(seated) >= memory.AT_ONCE)
     assert len(seated) == memory.AT_ONCE
     leave.set()
     await asyncio.gather(*sitting)
