@@ -11,6 +11,7 @@ from tests.client.conftest import Newcomer
 from tests.client.grouped import group_of
 from tests.client.linked import by, linking
 from tests.client.saying import Clock, everything, one, place_of, say, shown, texts
+from tests.client.test_following import take
 from tests.support.valkey import until
 
 from aparte.client import Client, ClientError, Place, local_log
@@ -64,6 +65,28 @@ async def test_a_message_is_there_for_its_seconds_and_then_nothing_of_it(
         assert not any(secret in everything(who._session.store) for secret in hidden)
     with pytest.raises(ClientError, match="gone"):
         await one(bob, to_ann, sent)
+
+
+async def test_who_listens_is_told_how_long_a_message_is_there(newcomer: Newcomer, tag: str, clock: Clock) -> None:
+    ann, bob, to_bob, _ = await two(newcomer, tag)
+    stream = bob.messages()
+    waiting = asyncio.ensure_future(take(stream, 3))
+    for ttl in (SENDING, READING, None):
+        await say(ann, to_bob, "words", ttl=ttl)
+    assert [(message.expires_at, message.lasts) for message in await waiting] == [
+        (clock.at(5), None),
+        (None, 5),
+        (None, None),
+    ]
+
+
+async def test_what_is_over_before_it_was_heard_is_not_heard(newcomer: Newcomer, tag: str, clock: Clock) -> None:
+    ann, bob, to_bob, to_ann = await two(newcomer, tag)
+    await say(ann, to_bob, "swift", ttl=SENDING)
+    await ann.send(to_bob, "stays")
+    await shown(bob, to_ann)
+    clock.go(5)
+    assert [message.text for message in await take(bob.messages(), 1)] == ["stays"]
 
 
 async def test_the_chain_of_a_device_holds_over_what_has_disappeared(

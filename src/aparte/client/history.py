@@ -5,12 +5,11 @@ What is here is what counts: threads are counted, answers and mentions looked fo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from aparte.client import past
 from aparte.client.crypto import disappearing
 from aparte.client.errors import ClientError
-from aparte.client.model import Message, Thread, Version, event_message, quoted, rendered, title_of
+from aparte.client.model import Message, Thread, Version, ending, event_message, quoted, rendered, title_of
 from aparte.client.past import Kept
 from aparte.client.private import Names, Private
 from aparte.client.session import Session
@@ -182,16 +181,14 @@ def _shown(kept: Kept, title: str, names: dict[AccountId, str], *, is_followed: 
         emoji: tuple(names.get(account, str(account)) for account in accounts)
         for emoji, accounts in kept.reactions.items()
     }
-    ends = kept.expiring
+    message = rendered(kept.message, title, names, kind, code=_code(kept), reactions=reactions)
     return replace(
-        rendered(kept.message, title, names, kind, code=_code(kept), reactions=reactions),
+        ending(message, kept.expiring),
         reply=quoted(kept.reply, names),
         mentions=tuple(names.get(account, str(account)) for account in kept.mentions),
         is_pinned=kept.is_pinned,
         passed_by=names.get(kept.passed_by, str(kept.passed_by)) if kept.passed_by else None,
         is_forwarded=kept.is_forwarded,
-        expires_at=datetime.fromtimestamp(ends.expires_at / 1000, UTC) if ends and ends.expires_at else None,
-        lasts=ends.lasts // 1000 if ends and ends.expires_at is None else None,
         thread=Thread(kept.thread.count, kept.thread.last, is_followed) if kept.thread else None,
     )
 

@@ -17,6 +17,7 @@ from aparte.client.errors import ClientError, KeyRefused
 from aparte.client.store import conversations, entries, expiring, notices, people, profile, sealed, state
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.db import Store, Tx
+from aparte.client.store.expiring import ExpiringRow
 from aparte.client.store.notices import Notice
 from aparte.wire import kinds
 from aparte.wire.accounts import Person, StateItem
@@ -186,6 +187,8 @@ class Unheard:
     event: Happened | None = None
     reply: Message | None = None
     """The message that it answers, if that is here."""
+    expiring: ExpiringRow | None = None
+    """Until when it is there, if it disappears."""
 
 
 def unheard(store: Store, device: DeviceId, limit: int, told: Collection[int] = ()) -> list[Unheard]:
@@ -225,6 +228,7 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
         if change.target is not None:
             changes.setdefault(change.target.seq, []).append(change)
     hidden = state.select_keys(tx, f"hidden:{row.conversation}:")
+    ends = expiring.select_between(tx, row.conversation, first, last)
     shown: list[Unheard] = []
     for entry in unheard:
         message = message_of(row.conversation, entry)
@@ -234,7 +238,7 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
         event = past.event_of(tx, row, entry)
         is_shown = event is None and not (entry.kind in past.SHOWN and is_gone)
         reply = past.answered(tx, row, entry) if row.is_sealed and is_shown else None
-        shown.append(Unheard(row, entry, message if is_shown else None, event, reply))
+        shown.append(Unheard(row, entry, message if is_shown else None, event, reply, ends.get(entry.seq)))
     return shown
 
 

@@ -1,7 +1,7 @@
 """What the SDK hands to its users: plain, immutable values with names instead of ids where people read them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
@@ -13,6 +13,7 @@ from aparte.client.core.checks import has_chain
 from aparte.client.core.events import Deed, Happened, Policy
 from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.store.conversations import ConversationRow
+from aparte.client.store.expiring import ExpiringRow
 from aparte.client.store.outbox import OutboxRow
 from aparte.wire import conversations, kinds
 from aparte.wire import messages as wire
@@ -277,6 +278,15 @@ def rendered(
         root=message.root,
         edited_at=message.edited_at,
     )
+
+
+def ending(message: Message, ends: ExpiringRow | None) -> Message:
+    """Say until when a message is there, or how long once it is read."""
+    if ends is None:
+        return message
+    if ends.expires_at is None:
+        return replace(message, lasts=ends.lasts // 1000)
+    return replace(message, expires_at=datetime.fromtimestamp(ends.expires_at / 1000, UTC))
 
 
 def quoted(answered: wire.Message | None, names: Mapping[AccountId, str]) -> Quoted | None:

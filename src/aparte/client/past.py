@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import structs
-
 from aparte.client.core import events
 from aparte.client.core.bodies import body_of
 from aparte.client.core.events import TOLD, Happened
@@ -185,7 +183,7 @@ def _as_of_now(row: ConversationRow, entry: Entry, about: Iterable[Entry]) -> Me
     message = message_of(row.conversation, entry)
     for change in lasting(about):
         message = changed(message, change)
-    return structs.replace(message, root=entry.target.id if entry.target else None)
+    return message
 
 
 def is_pinned(about: Iterable[Entry]) -> bool:

@@ -13,12 +13,14 @@ from typing import Self
 
 from aparte.client import local_log
 from aparte.client.core import events
+from aparte.client.core.bodies import body_of
 from aparte.client.local_log import Unheard
 from aparte.client.locks import Lock
-from aparte.client.model import Message, event_message, quoted, rendered, title_of
+from aparte.client.model import Message, ending, event_message, quoted, rendered, title_of
 from aparte.client.past import mentions_of
 from aparte.client.session import Session
 from aparte.wire import kinds
+from aparte.wire.content import MessageContent
 from aparte.wire.ids import AccountId
 
 BATCH = 100
@@ -122,7 +124,9 @@ def _people(item: Unheard) -> set[AccountId]:
 
 
 def _mentioned(item: Unheard) -> tuple[AccountId, ...]:
-    return mentions_of(item.message) if item.message and item.conversation.is_sealed else ()
+    if item.message is None or item.message.content is None:
+        return ()
+    return mentions_of(item.message) if item.conversation.is_sealed else tuple(item.message.content.mentions)
 
 
 def _gathered(found: list[Unheard]) -> list[Unheard]:
@@ -147,4 +151,10 @@ def _shown(item: Unheard, names: dict[AccountId, str]) -> Message:
     assert item.message is not None  # noqa: S101 - one of them is there
     message = rendered(item.message, title, names, kinds.name_of(item.entry.kind))
     mentions = tuple(names.get(account, str(account)) for account in _mentioned(item))
-    return replace(message, reply=quoted(item.reply, names), mentions=mentions)
+    written = body_of(item.entry)
+    return replace(
+        ending(message, item.expiring),
+        reply=quoted(item.reply, names),
+        mentions=mentions,
+        is_forwarded=isinstance(written, MessageContent) and written.forwarded is not None,
+    )
