@@ -28,7 +28,9 @@ from aparte.client.model import (
     Message,
     Quoted,
     Room,
+    Thread,
     Unsent,
+    Version,
 )
 from aparte.client.opening import DEFAULT_SERVER, Place
 from aparte.client.stream import MessageStream
@@ -63,10 +65,12 @@ __all__ = [
     "Room",
     "SafetyNumber",
     "Sent",
+    "Thread",
     "TimeOver",
     "Tongue",
     "Unreachable",
     "Unsent",
+    "Version",
     "describe",
     "language_of",
     "policy_in_words",
