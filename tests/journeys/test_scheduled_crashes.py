@@ -70,7 +70,9 @@ async def test_each_is_said_once_in_order_whoever_dies() -> None:
                 said = [(author, rooms[number % ROOMS]) for author in authors]
                 await asyncio.gather(*(schedule(a, room, f"{number:03} {a.username}", due) for a, room in said))
         sooner = begins - datetime.now(UTC) - timedelta(seconds=1)
-        await admin.execute("UPDATE scheduled_messages SET due_at = due_at - $1, look_at = due_at - $1", sooner)
+        await admin.execute(
+            "UPDATE scheduled_messages SET due_at = due_at - $1::interval, look_at = due_at - $1::interval", sooner
+        )
         await dying(server)
         async with asyncio.timeout(60):
             while await waiting(admin):  # noqa: ASYNC110 - the database rings nobody here
