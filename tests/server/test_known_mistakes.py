@@ -217,3 +217,43 @@ async def test_an_audit_entry_keeps_nobody_and_nothing_from_being_deleted(admin:
     await admin.execute("DELETE FROM accounts WHERE account_id = $1", alice.account)
     assert await admin.fetchval("SELECT count(*) FROM audit_entries WHERE account_id = $1", alice.account) == 1
     assert await admin.fetchval("SELECT count(*) FROM devices WHERE account_id = $1", alice.account) == 0
+
+
+async def test_b_043_one_role_is_the_default_and_a_member_wears_one_of_the_same_conversation(
+    db: Database, admin: Admin
+) -> None:
+    alice = await rooms.person(admin)
+    here, there = await rooms.room(admin, alice), await rooms.room(admin, alice)
+    mine, other, foreign = uuid4(), uuid4(), uuid4()
+    insert = "INSERT INTO conversation_roles (conversation_id, role_id, name, is_default) VALUES ($1, $2, 'x', $3)"
+    async with db.transaction() as tx:
+        await tx.execute(insert, here, mine, True)
+        await tx.execute(insert, here, other, False)
+        await tx.execute(insert, there, foreign, True)
+    update = "UPDATE members SET role_id = $3 WHERE conversation_id = $1 AND account_id = $2"
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        async with db.transaction() as tx:
+            await tx.execute(update, here, alice.account, foreign)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        async with db.transaction() as tx:
+            await tx.execute("UPDATE conversation_roles SET is_default = true WHERE role_id = $1", other)
+    async with db.transaction() as tx:
+        await tx.execute(update, here, alice.account, mine)
+        await tx.execute("DELETE FROM conversation_roles WHERE role_id = $1", mine)
+    row = await admin.fetchrow("SELECT role_id, role FROM members WHERE conversation_id = $1", here)
+    assert (row["role_id"], row["role"]) == (None, "owner")
+
+
+async def test_b_022_no_column_with_a_default_holds_null(admin: Admin) -> None:
+    rows = await admin.fetch(
+        """
+        SELECT c.relname || '.' || a.attname AS name
+          FROM pg_attribute a
+          JOIN pg_class c ON c.oid = a.attrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atthasdef
+           AND NOT a.attnotnull AND c.relname NOT LIKE 'pgqueuer%' ORDER BY name
+        """
+    )
+    # Nobody has to say in which time zone they are: NULL is what they say then, and nothing decides by it.
+    assert [row["name"] for row in rows] == ["accounts.time_zone"]
