@@ -20,7 +20,12 @@ ANSWERED_DAYS = 60
 
 async def look_after(session: Session) -> None:
     """Keep the keys up, and erase what disappears when it is time, until cancelled."""
-    await asyncio.gather(_keep_keys(session), disappearing.keep_time(session))
+    both = [asyncio.ensure_future(_keep_keys(session)), asyncio.ensure_future(disappearing.keep_time(session))]
+    try:
+        await asyncio.gather(*both)
+    finally:
+        for one in both:
+            one.cancel()
 
 
 async def _keep_keys(session: Session) -> None:
