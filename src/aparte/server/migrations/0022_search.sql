@@ -215,28 +215,30 @@ END $$;
 
 -- Accounts whose names fit, the best first: the name itself, its beginning, words, similar names. The two beginnings are
 -- patterns of LIKE. A slip in a short name leaves few of its trigrams as they were: so the threshold is low, and what is
--- only similar comes last and is few.
+-- only similar is few, and asked for where little else was found.
 CREATE FUNCTION search_people_v1(
   p_username text, p_username_start text, p_name_start text, p_words tsquery, p_limit integer
 ) RETURNS SETOF uuid LANGUAGE sql STABLE SET pg_trgm.similarity_threshold = 0.2
 AS $$
+  WITH fitting AS MATERIALIZED (
+    (SELECT s.account_id, 0 AS tier, 0::real AS rank FROM account_search s WHERE s.username = p_username)
+    UNION ALL
+    (SELECT s.account_id, 1, length(s.username) FROM account_search s
+      WHERE s.username LIKE p_username_start ORDER BY length(s.username), s.account_id LIMIT p_limit)
+    UNION ALL
+    (SELECT s.account_id, 1, length(s.name) FROM account_search s
+      WHERE s.name LIKE p_name_start ORDER BY length(s.name), s.account_id LIMIT p_limit)
+    UNION ALL
+    (SELECT s.account_id, 2, -ts_rank(s.words, p_words) FROM account_search s
+      WHERE s.words @@ p_words ORDER BY 3, s.account_id LIMIT p_limit)
+  ), similar_ones AS (
+    SELECT s.account_id, 3 AS tier, -greatest(similarity(s.username, p_username), similarity(s.name, p_username)) AS rank
+      FROM account_search s
+     WHERE (SELECT count(*) FROM fitting) < 10 AND (s.username % p_username OR s.name % p_username)
+     ORDER BY 3, s.account_id LIMIT 10
+  )
   SELECT f.account_id
-    FROM (
-      (SELECT s.account_id, 0 AS tier, 0::real AS rank FROM account_search s WHERE s.username = p_username)
-      UNION ALL
-      (SELECT s.account_id, 1, length(s.username) FROM account_search s
-        WHERE s.username LIKE p_username_start ORDER BY length(s.username), s.account_id LIMIT p_limit)
-      UNION ALL
-      (SELECT s.account_id, 1, length(s.name) FROM account_search s
-        WHERE s.name LIKE p_name_start ORDER BY length(s.name), s.account_id LIMIT p_limit)
-      UNION ALL
-      (SELECT s.account_id, 2, -ts_rank(s.words, p_words) FROM account_search s
-        WHERE s.words @@ p_words ORDER BY 3, s.account_id LIMIT p_limit)
-      UNION ALL
-      (SELECT s.account_id, 3, -greatest(similarity(s.username, p_username), similarity(s.name, p_username))
-         FROM account_search s
-        WHERE s.username % p_username OR s.name % p_username ORDER BY 3, s.account_id LIMIT 10)
-    ) f
+    FROM (SELECT * FROM fitting UNION ALL SELECT * FROM similar_ones) f
    GROUP BY f.account_id
    ORDER BY min(f.tier), (array_agg(f.rank ORDER BY f.tier, f.rank))[1], f.account_id LIMIT p_limit
 $$;
