@@ -228,7 +228,7 @@ def _members(s: Slices) -> list[Route]:
         Route("PATCH", role, door.change_role, below, limit="write"),
         Route("DELETE", role, door.delete_role, below, 204, limit="write"),
         Route("GET", CONVERSATION + "/bans", door.bans, managed),
-        Route("PUT", banned, door.ban, f"{below} mode_mismatch", 204, limit="write"),
+        Route("PUT", banned, door.ban, f"{below} mode_mismatch too_many", 204, limit="write"),
         Route("DELETE", banned, door.lift_ban, managed, 204, limit="write"),
     ]
 

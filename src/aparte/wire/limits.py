@@ -115,6 +115,8 @@ CUSTOM_ROLES = 50
 """Roles that one conversation defines."""
 REASON = 500
 """Why somebody was silenced or banned, a message flagged or held."""
+BANS = 2_000
+"""People who are banned from one conversation: the list is answered whole."""
 INVITES = 100
 """Open invite links of one conversation."""
 LABEL = 50

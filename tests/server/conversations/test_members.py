@@ -7,6 +7,7 @@ import pytest
 from tests.support.people import Device, Problem, World
 
 from aparte.wire import kinds, limits
+from aparte.wire.ids import FIRST_ID
 
 LATER = "2035-01-01T00:00:00Z"
 
@@ -414,3 +415,27 @@ async def test_the_trail_tells_who_did_what_to_whom(world: World, server_admin: 
         ("member_left", his, his),
     ]
     assert "secret words" not in "".join(row["details"] for row in rows)
+
+
+async def test_bans_have_a_limit(world: World, server_admin: Any) -> None:
+    owner, bob, carol, at = await people(world)
+    room = at.rpartition("/")[2]
+    await server_admin.execute(
+        """
+        WITH made AS (
+          INSERT INTO accounts (account_id, username, email, display_name)
+          SELECT gen_random_uuid(), 'b' || n || $2, 'b' || n || $2 || '@example.org', 'b'
+            FROM generate_series(1, $3::int) AS n RETURNING account_id)
+        INSERT INTO members (conversation_id, account_id, joined_seq, joined_id, left_seq, left_id, left_at, read_seq,
+                             read_id, read_ordinal, banned_at, banned_by)
+        SELECT $1, account_id, 0, $4, 0, $4, now(), 0, $4, 0, now(), account_id FROM made
+        """,
+        room,
+        uuid4().hex[:12],
+        limits.BANS - 1,
+        FIRST_ID,
+    )
+    await owner.call("PUT", f"{at}/bans/{bob.account}", {})
+    await refused("too_many", owner.call("PUT", f"{at}/bans/{carol.account}", {}))
+    assert len((await owner.get(f"{at}/bans"))["bans"]) == limits.BANS
+    assert (await member(owner, at, carol))["role"] == "member"

@@ -13,7 +13,9 @@ all of them, its roster from the last one and the device lists. The rows are wha
 chain, written under the head's lock and nowhere else; beside them the server keeps only what narrows the chain (bans,
 tokens). Nobody's client believes the rows.
 
-`authorise` is the one function that says who may: every door and every slice asks it.
+`authorise` is the one function that says who may: every door and every slice asks it. It goes by base role, custom role
+and overrides (`rights`); `members.cannot_post` is what of that a send is judged by under the head's lock, and is made
+anew with whatever it follows from. Leaving ends no ban, no silence and no denial.
 
 What of a conversation's settings decides over a send stands in `heads` too, and changes with them under the head's
 lock. A deleted conversation keeps its rows and has no members: nobody finds it, and `log.lock` gives it to nobody.

@@ -181,6 +181,14 @@ async def select_banned(
     return frozenset(row["account_id"] for row in rows)
 
 
+async def select_ban_count(reader: Reader, conversation: ConversationId) -> int:
+    """How many people are banned."""
+    count: int = await reader.fetchval(
+        "SELECT count(*) FROM members WHERE conversation_id = $1 AND banned_at IS NOT NULL", conversation
+    )
+    return count
+
+
 async def select_bans(reader: Reader, conversation: ConversationId) -> list[Ban]:
     """Who is banned, the oldest ban first."""
     rows = await reader.fetch(

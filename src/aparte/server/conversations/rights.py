@@ -89,7 +89,7 @@ def effective(place: Place) -> Rights:
 
 def denied(place: Place) -> Rights:
     """What the server takes from the base role."""
-    return base(place.kind, place.mode, place.role, place.policy) - effective(replace(place, is_guest=False))
+    return base(place.kind, place.mode, place.role, place.policy) - _anyway(place)
 
 
 def beside_policy(place: Place) -> Place:
@@ -105,7 +105,7 @@ def is_kept_from_posting(place: Place) -> bool:
     somebody is a guest is known of who asks, and not kept.
     """
     if place.mode == "server" or place.kind in {"direct", "self"}:
-        return "post" not in effective(replace(place, is_guest=False))
+        return "post" not in _anyway(place)
     is_denied = place.role != "owner" and not {**place.custom, **place.overrides}.get("post", True)
     return is_denied or place.is_unwanted_bot
 
@@ -154,7 +154,7 @@ def check_seat(actor: Standing, seat: Seat, after: Place) -> None:
     """
     if seat.account != actor.account or actor.role != "owner":
         check_below(actor, seat)
-    if not effective(after) - effective(seat.place) <= actor.rights:
+    if not _anyway(after) - _anyway(seat.place) <= actor.rights:
         raise Refusal("forbidden", "you lack what they would gain")
     if seat.role == "owner" and not all({**after.custom, **after.overrides}.values()):
         raise Refusal("forbidden", "nothing is denied to the owner")
@@ -165,8 +165,13 @@ def check_holders(actor: Standing, holders: Sequence[Seat], custom: Mapping[Perm
     for seat in holders:
         after = replace(seat.place, custom=custom)
         is_denied = seat.role == "owner" and not all(custom.values())
-        if is_denied or effective(after) != effective(seat.place):
+        if is_denied or _anyway(after) != _anyway(seat.place):
             check_seat(actor, seat, after)
+
+
+def _anyway(place: Place) -> Rights:
+    """What they may do as soon as they are no guest."""
+    return effective(replace(place, is_guest=False))
 
 
 def check_below(actor: Standing, target: Seat) -> None:

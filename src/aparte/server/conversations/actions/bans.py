@@ -8,7 +8,7 @@ from aparte.server.conversations.actions.membership import exit_
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.log import actions as log
-from aparte.wire import kinds
+from aparte.wire import kinds, limits
 from aparte.wire.errors import Refusal
 from aparte.wire.groups import BanList, NewBan
 from aparte.wire.ids import AccountId, ConversationId
@@ -17,8 +17,8 @@ from aparte.wire.ids import AccountId, ConversationId
 async def ban(db: Database, caller: Caller, conversation: ConversationId, account: AccountId, wanted: NewBan) -> None:
     """Ban somebody: a member of lower rank is put out, somebody outside comes in no more. Banned twice is banned once.
 
-    Refuses with `not_member`, `forbidden`, `archived`, `not_found` where there is no such person, and `mode_mismatch`
-    for who is in a group: a statement puts them out first.
+    Refuses with `not_member`, `forbidden`, `archived`, `too_many`, `not_found` where there is no such person, and
+    `mode_mismatch` for who is in a group: a statement puts them out first.
     """
     reason = rules.clean_reason(wanted.reason)
     async with db.transaction() as tx:
@@ -31,6 +31,8 @@ async def ban(db: Database, caller: Caller, conversation: ConversationId, accoun
             await exit_(tx, caller, conversation, account, kinds.REMOVED, is_banned=True)
         elif not await accounts.people(tx, [account]):
             raise Refusal("not_found", "there is no such person")
+        if await links.select_ban_count(tx, conversation) >= limits.BANS:
+            raise Refusal("too_many", f"a conversation bans at most {limits.BANS} people")
         if await links.upsert_banned(tx, conversation, account, caller.account, reason):
             await journal.record(tx, caller, conversation, "member_banned", account)
 

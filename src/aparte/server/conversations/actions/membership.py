@@ -41,6 +41,7 @@ async def admit(
     if by is not None:
         await seats.update_invited_by(tx, conversation, account, by)
     await keep(tx, caller, conversation, [account])
+    await rights.renew(tx, conversation, [account])
     await journal.record(tx, caller, conversation, "member_joined", account, role=role)
 
 
@@ -57,8 +58,8 @@ async def enter(
 async def keep(
     tx: Tx, by: Caller | Author, conversation: ConversationId, accounts: Sequence[AccountId], *, is_said: bool = True
 ) -> None:
-    """Settle what newcomers may do, and tell what was said against them before. `is_said`: their entry names the role
-    that they begin with."""
+    """Give newcomers the default role, and tell what was said against them before. `is_said`: their own entry names
+    the role. What they may do then is for `rights.renew`."""
     for kept in await seats.update_kept(tx, conversation, accounts):
         if kept.overrides or (kept.role_id is not None and not is_said):
             body = MemberRights(kept.account, kept.role_id, kept.overrides)
@@ -66,7 +67,6 @@ async def keep(
         if kept.silenced_until is not None:
             silence = MemberSilence(kept.account, kept.silenced_until)
             await journal.append(tx, by, conversation, kinds.SILENCED, silence)
-    await rights.renew(tx, conversation, accounts)
 
 
 async def tell(tx: Tx, conversation: ConversationId, account: AccountId, role: Role | None) -> None:
