@@ -10,12 +10,15 @@ from tests.support import rooms
 from tests.support.people import Problem, World
 
 from aparte.server.kit.caller import Caller
+from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import ToConversation
+from aparte.server.messages import actions
+from aparte.server.messages.pages import Where
 from aparte.wire import limits
 from aparte.wire.content import Forwarded
 from aparte.wire.errors import Refusal
 from aparte.wire.frames import Live
-from aparte.wire.ids import ConversationId, EntryId
+from aparte.wire.ids import ClientMessageId, ConversationId, EntryId
 from aparte.wire.messages import Entry, ForwardOf
 
 Admin = Any
@@ -82,6 +85,39 @@ async def test_threads_have_one_level(admin: Admin, process: Process) -> None:
     reply = await process.send(alice, room, saying("reply", thread=root.id))
     assert (await refused(process, alice, room, thread=reply.id))[0] == "invalid"
     assert (await process.send(alice, room, saying("quoting it", thread=root.id, reply=reply.id))).seq == 3
+
+
+async def test_replies_outlive_their_root(db: Database, admin: Admin, process: Process) -> None:
+    """B-103: deleting a thread's parent deleted what others had said under it."""
+    room, alice, bob = await lounge(admin)
+    root = (await process.send(alice, room, saying("root"))).id
+    replies = [(await process.send(bob, room, saying(str(n), thread=root, reply=root))).id for n in range(2)]
+    await actions.delete(db, alice, room, root, ClientMessageId(uuid4()))
+    await admin.execute("UPDATE messages SET content = NULL, erased_at = now() WHERE id = $1", root)
+    page = await actions.page(db, bob, room, Where(thread=root), 10)
+    assert [message.id for message in page.messages] == replies
+    assert [message.content.text for message in page.messages if message.content] == ["0", "1"]
+    assert await admin.fetchval("SELECT reply_count FROM threads WHERE root_id = $1", root) == 2
+
+
+async def test_a_message_and_its_ties_are_written_together_or_not_at_all(admin: Admin, process: Process) -> None:
+    """B-092: several statements outside of a transaction leave a half when something fails between them."""
+    room, alice, bob = await lounge(admin)
+    root = (await process.send(alice, room, saying("root"))).id
+    await admin.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
+        " CREATE TRIGGER bad BEFORE INSERT ON threads FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    message = saying("half", thread=root)
+    done = await asyncio.gather(
+        process.send(bob, room, message), process.send(alice, room, saying("whole")), return_exceptions=True
+    )
+    assert [one.code if isinstance(one, Refusal) else one.seq for one in done] == ["internal", 2]  # type: ignore[union-attr]
+    for table in ("messages", "sends", "message_links"):
+        query = f"SELECT count(*) FROM {table} WHERE conversation_id = $1"  # noqa: S608 - of three
+        assert await admin.fetchval(query, room) == (0 if table == "message_links" else 2)
+    await admin.execute("DROP TRIGGER bad ON threads")
+    assert (await process.send(bob, room, message)).seq == 3
 
 
 @pytest.mark.parametrize("tie", ["thread", "reply", "references"])
