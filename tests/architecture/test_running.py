@@ -19,6 +19,7 @@ TASKS = {
     "client/sending.py": "a commit that must not be cancelled halfway",
     "client/client.py": "the line and the outbox of one client, cancelled by its close",
     "client/gateway.py": "a TaskGroup of the library, which owns them",
+    "client/crypto/upkeep.py": "a TaskGroup of the library, which owns them",
     "cli/progress.py": "waits a moment before it says anything, cancelled when the work is done",
     "cli/running.py": "looks for notices beside a command that stays, cancelled when that ends",
     "bench/load.py": "measures, and ends with the run",

@@ -20,12 +20,9 @@ ANSWERED_DAYS = 60
 
 async def look_after(session: Session) -> None:
     """Keep the keys up, and erase what disappears when it is time, until cancelled."""
-    both = [asyncio.ensure_future(_keep_keys(session)), asyncio.ensure_future(disappearing.keep_time(session))]
-    try:
-        await asyncio.gather(*both)
-    finally:
-        for one in both:
-            one.cancel()
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_keep_keys(session))
+        both.create_task(disappearing.keep_time(session))
 
 
 async def _keep_keys(session: Session) -> None:
