@@ -14,8 +14,8 @@ import pytest
 from tests.support import database, rooms
 
 from aparte.server.kit import db as kit
-from aparte.server.messages import pages, sync
-from aparte.wire.ids import LAST_ID
+from aparte.server.messages import lists, pages, sync
+from aparte.wire.ids import FIRST_ID, LAST_ID
 
 MONTHS = 24
 CI_ROWS = 200_000
@@ -178,6 +178,61 @@ async def test_the_newest_page_opens_no_month_it_does_not_need(plant: Plant) -> 
     text = await grown.reads.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {pages.BEFORE}", *args)
     executed = [name for name, loops in scans(msgspec.json.decode(text)[0]["Plan"]) if loops]
     assert len([name for name in executed if name.startswith("messages_y")]) <= 2
+
+
+MARK = """
+    WITH newest AS (
+      SELECT id, row_number() OVER (ORDER BY id DESC) AS nth FROM messages WHERE conversation_id = $1
+       ORDER BY id DESC LIMIT 3000
+    ), people AS (SELECT n, gen_random_uuid() AS account FROM generate_series(1, 500) AS n),
+    reacted AS (
+      INSERT INTO reactions (conversation_id, message_id, mark, account_id, id)
+      SELECT $1, w.id, convert_to(CASE WHEN p.n % 2 = 0 THEN '+1' ELSE '-1' END, 'UTF8'), p.account, id_after(w.id, p.n)
+        FROM newest w CROSS JOIN people p WHERE w.nth <= 60
+    ), counted AS (
+      INSERT INTO reaction_counts (conversation_id, message_id, mark, first_id, reaction_count)
+      SELECT $1, w.id, convert_to(m.mark, 'UTF8'), w.id, 250
+        FROM newest w CROSS JOIN (VALUES ('+1'), ('-1')) AS m (mark) WHERE w.nth <= 60
+    ), pinned AS (
+      INSERT INTO pins (conversation_id, message_id, account_id, id) SELECT $1, id, $2, id FROM newest WHERE nth <= 100
+    ), hung AS (
+      INSERT INTO message_links (conversation_id, target_id, link, id)
+      SELECT $1, r.id, l.link, w.id FROM newest w JOIN newest r ON r.nth <= 10
+       CROSS JOIN (VALUES (1), (2)) AS l (link) WHERE w.nth > 100
+    ), rooted AS (
+      INSERT INTO threads (conversation_id, root_id, reply_count, last_id)
+      SELECT $1, id, 2900, id FROM newest WHERE nth <= 10 OR nth > 1000
+    ), followed AS (
+      INSERT INTO thread_follows (account_id, conversation_id, root_id, is_following)
+      SELECT $2, $1, id, true FROM newest WHERE nth <= 10 OR nth > 2900
+    ), hidden AS (
+      INSERT INTO hidden_messages (account_id, conversation_id, id, ordinal)
+      SELECT $2, $1, id, nth FROM newest WHERE nth % 10 = 9
+    )
+    INSERT INTO mentions (account_id, conversation_id, id) SELECT $2, $1, id FROM newest
+"""
+"""The newest messages of a room with all that can be set on them: 500 people react to each of sixty."""
+
+
+async def test_a_page_costs_what_its_messages_cost_whatever_is_set_on_them(plant: Plant) -> None:
+    grown = await plant(20_000)
+    room, caller = grown.rooms[0], grown.caller.account
+    await grown.admin.execute(MARK, room, caller, timeout=300)
+    await grown.admin.execute(
+        "VACUUM ANALYZE reactions, reaction_counts, pins, threads, message_links, mentions, thread_follows"
+    )
+    root = await grown.admin.fetchval("SELECT max(root_id::text)::uuid FROM threads")
+    head = await grown.head()
+    # of each reaction fifty people are read, of each thread its newest reply; nothing is counted, no list is sorted
+    # that is longer than what is shown of it
+    reacted, plain = 120, 20
+    assert await grown.read(pages.BEFORE, caller, room, head, 50, False) < 50 * (plain + reacted)
+    assert await grown.read(pages.REPLIES_BEFORE, caller, room, head, 50, False, root) < 60 * plain
+    assert await grown.read(lists.PINNED, caller, room, 100) < 100 * (plain + reacted)
+    assert await grown.read(lists.QUOTING, caller, room, root, FIRST_ID, 50) < 60 * plain
+    assert await grown.read(lists.FOLLOWED, caller, room, LAST_ID, 50) < 110 * plain + 10 * reacted
+    assert await grown.read(lists.THREADS, caller, room, LAST_ID, 5) < 6 * (plain + reacted)
+    assert await grown.read(lists.MENTIONING, caller, LAST_ID, 50) < 50 * (plain + reacted)
 
 
 def scans(plan: dict[str, Any]) -> list[tuple[str, int]]:

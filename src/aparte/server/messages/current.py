@@ -45,11 +45,13 @@ _BESIDE: LiteralString = """
       LEFT JOIN LATERAL (
         SELECT x.reply_count, (
                  SELECT l.id FROM message_links l
-                   JOIN messages y ON y.conversation_id = l.conversation_id AND y.id = l.id
+                   JOIN LATERAL (
+                     SELECT 1 FROM messages y WHERE y.conversation_id = l.conversation_id AND y.id = l.id
+                        AND y.deletion_id IS NULL AND (y.expires_at IS NULL OR y.expires_at > clock_timestamp())
+                        AND (SELECT z.id FROM hidden_messages z WHERE z.account_id = $1
+                                AND z.conversation_id = y.conversation_id AND z.id = y.id LIMIT 1) IS NULL
+                      LIMIT 1) y ON true
                   WHERE l.conversation_id = x.conversation_id AND l.target_id = x.root_id AND l.link = 1
-                    AND y.deletion_id IS NULL AND (y.expires_at IS NULL OR y.expires_at > clock_timestamp())
-                    AND (SELECT z.id FROM hidden_messages z WHERE z.account_id = $1
-                            AND z.conversation_id = y.conversation_id AND z.id = y.id LIMIT 1) IS NULL
                   ORDER BY l.id DESC LIMIT 1) AS last_id
           FROM threads x WHERE x.conversation_id = m.conversation_id AND x.root_id = m.id LIMIT 1) t ON true
       LEFT JOIN LATERAL (SELECT x.is_following FROM thread_follows x WHERE x.account_id = $1
@@ -59,6 +61,11 @@ _BESIDE: LiteralString = """
                             AND x.message_id = m.id LIMIT 1) p ON true
 """
 JOINS: LiteralString = _BESIDE + _REACTIONS
+BY_ID: LiteralString = """
+      JOIN LATERAL (SELECT x.* FROM messages x WHERE x.conversation_id = q.conversation_id
+                       AND x.id = q.id LIMIT 1) m ON true
+"""
+"""The message of a row of a list, `q`."""
 NOT_EXPIRED: LiteralString = " (m.expires_at IS NULL OR m.expires_at > clock_timestamp())"
 NOT_HIDDEN: LiteralString = """
        (SELECT y.id FROM hidden_messages y WHERE y.account_id = $1

@@ -1,6 +1,7 @@
 """SQL of lists of messages beside the pages: what is pinned, what quotes a message, roots of threads, mentions.
 
-Plans are pinned (`Database.read_log`). Only what is there is listed: not deleted, expired, or hidden from the asker.
+Plans are pinned (`Database.read_log`), and messages are fetched one by one in the order of the list: joined freely,
+fifty of them read the whole conversation. Only what is there is listed: not deleted, expired, or hidden from the asker.
 """
 
 from collections.abc import Sequence
@@ -8,59 +9,60 @@ from typing import LiteralString
 
 from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader
-from aparte.server.messages.current import COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, THERE, messages_of
+from aparte.server.messages.current import BY_ID, COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, THERE, messages_of
 from aparte.wire import limits
 from aparte.wire.ids import AccountId, ConversationId, EntryId
 from aparte.wire.messages import Message
 
-_PINS: LiteralString = " FROM pins q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.message_id"
-PINNED: LiteralString = (
-    COLUMNS + _PINS + JOINS + " WHERE q.conversation_id = $2 AND" + THERE + " ORDER BY q.id DESC LIMIT $3"
-)
+_PINS: LiteralString = """
+      FROM pins q JOIN LATERAL (SELECT x.* FROM messages x WHERE x.conversation_id = q.conversation_id
+                                   AND x.id = q.message_id LIMIT 1) m ON true
+"""
+_IN_PINS: LiteralString = " WHERE q.conversation_id = $2 AND"
+PINNED: LiteralString = COLUMNS + _PINS + JOINS + _IN_PINS + THERE + " ORDER BY q.id DESC LIMIT $3"
 
-_QUOTES: LiteralString = (
-    " FROM message_links q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id"
-)
+_QUOTES: LiteralString = " FROM message_links q" + BY_ID
 _QUOTING: LiteralString = " WHERE q.conversation_id = $2 AND q.target_id = $3 AND q.link = 2 AND q.id > $4 AND"
 QUOTING: LiteralString = COLUMNS + _QUOTES + JOINS + _QUOTING + THERE + " ORDER BY q.id LIMIT $5"
 
 _PLACE: LiteralString = ", q.last_id AS place"
-_ROOTS: LiteralString = " FROM threads q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id"
+_ROOT: LiteralString = """
+      JOIN LATERAL (SELECT x.* FROM messages x WHERE x.conversation_id = q.conversation_id
+                       AND x.id = q.root_id LIMIT 1) m ON true
+"""
+_ROOTS: LiteralString = " FROM threads q" + _ROOT
 _ANSWERED: LiteralString = " WHERE q.conversation_id = $2 AND q.last_id < $3 AND q.reply_count > 0 AND"
 _ORDER: LiteralString = NOT_EXPIRED + " AND" + NOT_HIDDEN + " ORDER BY q.last_id DESC LIMIT $4"
 THREADS: LiteralString = COLUMNS + _PLACE + _ROOTS + JOINS + _ANSWERED + _ORDER
 
 _FOLLOWS: LiteralString = """
       FROM thread_follows w
-      JOIN threads q ON q.conversation_id = w.conversation_id AND q.root_id = w.root_id
-      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.root_id
+      JOIN LATERAL (SELECT x.* FROM threads x WHERE x.conversation_id = w.conversation_id
+                       AND x.root_id = w.root_id LIMIT 1) q ON true
 """
 _FOLLOWING: LiteralString = " w.account_id = $1 AND w.conversation_id = $2 AND w.is_following AND"
-FOLLOWED: LiteralString = COLUMNS + _PLACE + _FOLLOWS + JOINS + _ANSWERED + _FOLLOWING + _ORDER
+FOLLOWED: LiteralString = COLUMNS + _PLACE + _FOLLOWS + _ROOT + JOINS + _ANSWERED + _FOLLOWING + _ORDER
 
 _NAMING: LiteralString = """
       FROM mentions q
       JOIN LATERAL (SELECT 1 FROM members b JOIN conversations c ON c.conversation_id = b.conversation_id
                      WHERE b.conversation_id = q.conversation_id AND b.account_id = $1 AND b.left_at IS NULL
                        AND c.deleted_at IS NULL LIMIT 1) b ON true
-      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id
 """
 _NAMED: LiteralString = """
      WHERE q.account_id = $1 AND q.id < $2
        AND (SELECT k.blocked_id FROM blocks k
              WHERE k.blocker_id = $1 AND k.blocked_id = m.account_id LIMIT 1) IS NULL AND
 """
-MENTIONING: LiteralString = COLUMNS + _NAMING + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
-
+MENTIONING: LiteralString = COLUMNS + _NAMING + BY_ID + JOINS + _NAMED + THERE + " ORDER BY q.id DESC LIMIT $3"
 
 _SEVERAL: LiteralString = """
       FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS q (conversation_id, id, place)
       JOIN LATERAL (SELECT 1 FROM members b JOIN conversations c ON c.conversation_id = b.conversation_id
                      WHERE b.conversation_id = q.conversation_id AND b.account_id = $1 AND b.left_at IS NULL
                        AND c.deleted_at IS NULL AND c.encryption_mode = 'server' LIMIT 1) b ON true
-      JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id
 """
-SOME: LiteralString = COLUMNS + _SEVERAL + JOINS + " WHERE" + THERE + " ORDER BY q.place"
+SOME: LiteralString = COLUMNS + _SEVERAL + BY_ID + JOINS + " WHERE" + THERE + " ORDER BY q.place"
 
 
 async def select_some(
@@ -102,9 +104,11 @@ async def count_pins(reader: Reader, conversation: ConversationId) -> int:
     """How many pinned messages are there for everybody."""
     count: int = await reader.fetchval(
         """
-        SELECT count(*) FROM pins p JOIN messages m ON m.conversation_id = p.conversation_id AND m.id = p.message_id
-         WHERE p.conversation_id = $1 AND m.deletion_id IS NULL AND m.erased_at IS NULL
-           AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
+        SELECT count(*) FROM pins p
+          JOIN LATERAL (SELECT 1 FROM messages m WHERE m.conversation_id = p.conversation_id AND m.id = p.message_id
+                           AND m.deletion_id IS NULL AND m.erased_at IS NULL
+                           AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp()) LIMIT 1) m ON true
+         WHERE p.conversation_id = $1
         """,
         conversation,
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader
-from aparte.server.messages.current import COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, messages_of
+from aparte.server.messages.current import BY_ID, COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, messages_of
 from aparte.server.messages.rendering import content_of, entry_of
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, time_of
@@ -21,14 +21,10 @@ _PAGE: LiteralString = COLUMNS + " FROM messages m" + JOINS + " WHERE m.conversa
 _VISIBLE: LiteralString = " AND ($5::boolean OR m.deletion_id IS NULL) AND" + NOT_EXPIRED + " AND" + NOT_HIDDEN
 BEFORE: LiteralString = _PAGE + " AND m.id < $3" + _VISIBLE + " ORDER BY m.id DESC LIMIT $4"
 AFTER: LiteralString = _PAGE + " AND m.id > $3" + _VISIBLE + " ORDER BY m.id LIMIT $4"
-_REPLIES: LiteralString = (
-    COLUMNS
-    + " FROM message_links q JOIN messages m ON m.conversation_id = q.conversation_id AND m.id = q.id"
-    + JOINS
-    + " WHERE q.conversation_id = $2 AND q.target_id = $6 AND q.link = 1"
-)
-REPLIES_BEFORE: LiteralString = _REPLIES + " AND q.id < $3" + _VISIBLE + " ORDER BY q.id DESC LIMIT $4"
-REPLIES_AFTER: LiteralString = _REPLIES + " AND q.id > $3" + _VISIBLE + " ORDER BY q.id LIMIT $4"
+_REPLIES: LiteralString = COLUMNS + " FROM message_links q" + BY_ID + JOINS
+_IN_THREAD: LiteralString = " WHERE q.conversation_id = $2 AND q.target_id = $6 AND q.link = 1"
+REPLIES_BEFORE: LiteralString = _REPLIES + _IN_THREAD + " AND q.id < $3" + _VISIBLE + " ORDER BY q.id DESC LIMIT $4"
+REPLIES_AFTER: LiteralString = _REPLIES + _IN_THREAD + " AND q.id > $3" + _VISIBLE + " ORDER BY q.id LIMIT $4"
 
 
 @dataclass(frozen=True, slots=True)

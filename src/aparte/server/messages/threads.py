@@ -12,10 +12,10 @@ async def update_count(tx: Tx, conversation: ConversationId, reply: EntryId, cha
            SET reply_count = t.reply_count + $3,
                last_id = coalesce(
                  (SELECT l.id FROM message_links l
-                    JOIN messages x ON x.conversation_id = l.conversation_id AND x.id = l.id
+                    JOIN LATERAL (SELECT 1 FROM messages x WHERE x.conversation_id = l.conversation_id AND x.id = l.id
+                                     AND x.deletion_id IS NULL AND x.erased_at IS NULL
+                                     AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp()) LIMIT 1) x ON true
                    WHERE l.conversation_id = t.conversation_id AND l.target_id = t.root_id AND l.link = 1
-                     AND x.deletion_id IS NULL AND x.erased_at IS NULL
-                     AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())
                    ORDER BY l.id DESC LIMIT 1), t.last_id)
           FROM messages m
          WHERE m.conversation_id = $1 AND m.id = $2 AND t.conversation_id = $1 AND t.root_id = m.target_id

@@ -16,7 +16,7 @@ CREATE TABLE reactions (
   PRIMARY KEY (conversation_id, message_id, account_id, mark),
   FOREIGN KEY (conversation_id, message_id) REFERENCES messages
 );
-CREATE INDEX reactions_mark_idx ON reactions (conversation_id, message_id, mark, id);
+CREATE INDEX reactions_mark_idx ON reactions (conversation_id, message_id, mark, id) INCLUDE (account_id);
 CREATE INDEX reactions_account_id_idx ON reactions (account_id, id);
 CREATE INDEX reactions_id_idx ON reactions USING brin (id) WITH (pages_per_range = 32, autosummarize = on);
 
