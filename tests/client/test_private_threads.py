@@ -189,10 +189,10 @@ async def test_whoever_is_mentioned_finds_it_whatever_conversation_it_is_in(newc
     found = await bob._history.mentioning(10)
     assert [message.text for message in found] == ["bob, in an edit", "in the group", "in private"]
     assert found[0].mentions == (f"bob-{tag}",)
-    assert [message.text for message in await bob._history.mentioning(10, before=later.id)] == [
-        "in the group",
-        "in private",
-    ]
+    for at in range(3):  # page by page
+        page = await bob._history.mentioning(1, before=found[at - 1].id if at else None)
+        assert [message.text for message in page] == [found[at].text]
+    assert await bob._history.mentioning(1, before=found[-1].id) == []
 
 
 @pytest.mark.parametrize("more", [0, 1])

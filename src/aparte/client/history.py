@@ -118,16 +118,21 @@ class History:
         return [root for root in roots if not followed or (root.thread and root.thread.is_followed)][:limit]
 
     async def mentioning(self, limit: int, *, before: EntryId | None = None) -> list[Message]:
-        """Read the messages of all encrypted conversations that mention one, the newest mention first."""
+        """Read the newest messages of all encrypted conversations that mention one, or those before one."""
         me = self._session.profile.account
         found: list[Message] = []
-        with self._session.store.reading() as tx:
-            named = threads.select_naming(tx, [str(me).encode(), me.hex.encode()], before or LAST_ID, limit)
-            rows = {where: conversations.select_conversation(tx, where) for where, _, _ in named}
-        for where, seq in dict.fromkeys((where, seq) for where, seq, _ in named):
-            row = rows[where]
-            found += await self._at(row, [seq], mentioned=me) if row is not None else []
-        return found
+        before = before or LAST_ID
+        while len(found) < limit:
+            with self._session.store.reading() as tx:
+                named = threads.select_naming(tx, [str(me).encode(), me.hex.encode()], before, limit)
+                rows = {where: conversations.select_conversation(tx, where) for where, _, _ in named}
+            if not named:
+                break
+            before = named[-1][2]
+            for where, seq, _ in named:
+                row = rows[where]
+                found += await self._at(row, [seq], mentioned=me) if row is not None else []
+        return found[:limit]
 
     async def _at(
         self, row: ConversationRow, seqs: Iterable[int], *, mentioned: AccountId | None = None

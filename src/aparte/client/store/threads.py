@@ -81,22 +81,22 @@ def select_saying(tx: Tx, conversation: ConversationId, said: bytes, after_seq: 
 def select_naming(
     tx: Tx, said: Sequence[bytes], before_id: EntryId, limit: int
 ) -> list[tuple[ConversationId, int, EntryId]]:
-    """Name the newest messages, and those whose edits, of encrypted conversations, that have any of these bytes in
-    them: conversation, position of the message, and id of what names it."""
+    """Name the newest messages of encrypted conversations that have any of these bytes in them, or in an edit of
+    theirs: conversation, position and id."""
     either = " OR ".join("instr(e.body, ?) > 0" for _ in said)
     rows = tx.rows(
         f"""
-        SELECT e.conversation_id, CASE e.kind WHEN {kinds.EDIT} THEN e.target_seq ELSE e.seq END, e.id
+        SELECT DISTINCT e.conversation_id, CASE e.kind WHEN {kinds.EDIT} THEN e.target_seq ELSE e.seq END AS place,
+               CASE e.kind WHEN {kinds.EDIT} THEN e.target_id ELSE e.id END AS message_id
           FROM conversations c JOIN entries e USING (conversation_id)
          WHERE c.encryption_mode = 'e2ee' AND c.role IS NOT NULL AND e.kind IN ({kinds.MESSAGE}, {kinds.EDIT})
-           AND e.id < ? AND ({either}) ORDER BY e.id DESC LIMIT ?
+           AND place IS NOT NULL AND message_id < ? AND ({either}) ORDER BY message_id DESC LIMIT ?
         """,  # noqa: S608 - constants and question marks
         before_id.bytes,
         *said,
         limit,
     )
-    found = ((ConversationId(UUID(bytes=where)), seq, EntryId(UUID(bytes=at))) for where, seq, at in rows)
-    return [named for named in found if named[1] is not None]
+    return [(ConversationId(UUID(bytes=where)), seq, EntryId(UUID(bytes=at))) for where, seq, at in rows]
 
 
 def select_pinned(tx: Tx, conversation: ConversationId, limit: int) -> list[int]:
