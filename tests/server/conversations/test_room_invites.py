@@ -144,6 +144,27 @@ async def test_a_link_ends_with_the_right_and_the_stay_of_who_made_it(world: Wor
     assert await refusal(carol, "POST", f"/invites/{lower['token']}/enter") == "invite_over"
 
 
+async def test_links_that_lead_nowhere_are_in_nobodys_way(world: World, server_admin: Any) -> None:
+    """Who has left takes their links along: they are not counted, and not listed."""
+    alice, bob = await world.register("alice"), await world.register("bob")
+    room = await private_room(alice)
+    await enter(bob, await link(alice, room, role="moderator", uses=1))
+    await server_admin.execute(
+        """
+        INSERT INTO invites (conversation_id, invite_id, token_hash, account_id, role)
+        SELECT $1, gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), $2, 'member'
+          FROM generate_series(1, $3)
+        """,
+        UUID(room),
+        UUID(bob.account),
+        limits.INVITES,
+    )
+    assert await refusal(alice, "POST", f"/conversations/{room}/invites", {}) == "too_many"
+    await bob.post(f"/conversations/{room}/leave")
+    made = await link(alice, room)
+    assert await open_links(alice, room) == [made["id"]]
+
+
 @pytest.mark.parametrize(
     "terms",
     [

@@ -53,7 +53,7 @@ def check_new(maker: Standing, wanted: NewInvite, there: Sequence[InviteRow], no
         raise Refusal("forbidden", "that role is not below yours")
     if wanted.expires_at is not None and (wanted.expires_at.tzinfo is None or wanted.expires_at <= now):
         raise Refusal("invalid", "a link ends in the future")
-    if sum(has_room(one, now) for one in there) >= limits.INVITES:
+    if sum(leads(one, now) for one in there) >= limits.INVITES:
         raise Refusal("too_many", "as many links are open as there may be")
 
 
