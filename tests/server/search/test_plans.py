@@ -114,10 +114,8 @@ async def test_people_are_found_by_their_indexes(admin: Connection) -> None:
         ACCOUNTS,
     )
     await admin.execute("VACUUM ANALYZE account_search")
-    statement = "SELECT search_people_v1($1, $1 || '%', $1 || '%', $2::text::tsquery, 200)"
-    asked = ("c4", "'c4':*")
+    statement = "SELECT search_people_v1($1, $1, $2::text::tsquery, 200)"
+    asked = ("c4", "'c4'")
     whole = await pages_touched(admin, "SELECT count(*) FROM account_search WHERE length(name) > 1000")
+    assert len(await admin.fetch(statement, *asked)) > 20  # the first call reads catalogues
     assert await pages_touched(admin, statement, *asked) < whole
-    assert len(await admin.fetch(statement, *asked)) > 20
-    plan = await admin.fetch("EXPLAIN SELECT 1 FROM account_search WHERE username LIKE 'c4ca%'")
-    assert "account_search_username_idx" in str(plan)

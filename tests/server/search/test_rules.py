@@ -104,10 +104,6 @@ def test_names_of_a_book_are_ranked(names: list[str], typed: list[str], rank: in
     assert rules.rank_of_names(names, typed) == rank
 
 
-def test_a_beginning_takes_wildcards_literally() -> None:
-    assert rules.start_of("a_b%c\\") == "a\\_b\\%c\\\\%"
-
-
 def test_nothing_asked_is_refused() -> None:
     with pytest.raises(Refusal, match="invalid"):
         rules.question_of(" ", Filters())

@@ -253,11 +253,6 @@ def folded_name(name: str) -> str:
     return " ".join(words_in(name))
 
 
-def start_of(name: str) -> str:
-    """Make a LIKE pattern that finds what begins so, taking its own wildcards literally."""
-    return re.sub(r"([\\%_])", r"\\\1", name) + "%"
-
-
 def all_words(words: Sequence[str], stems: Stems | None = None) -> str:
     """Ask for all of some words, in any language; the last one may go on."""
     asked = []

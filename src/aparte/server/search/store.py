@@ -60,15 +60,12 @@ async def select_languages(
     return {row["conversation_id"]: row["language"] for row in rows}
 
 
-async def select_people(
-    reader: Reader, username: str, username_start: str, name_start: str, words: str
-) -> list[AccountId]:
+async def select_people(reader: Reader, username: str, name: str, words: str) -> list[AccountId]:
     """Accounts whose names fit, the best first."""
     rows = await reader.fetch(
-        "SELECT account_id FROM search_people_v1($1, $2, $3, $4::text::tsquery, $5) AS account_id",
+        "SELECT account_id FROM search_people_v1($1, $2, $3::text::tsquery, $4) AS account_id",
         username,
-        username_start,
-        name_start,
+        name,
         words,
         CANDIDATES,
     )
@@ -87,44 +84,40 @@ async def select_open(reader: Reader, accounts: Sequence[AccountId]) -> set[Acco
     return {row["account_id"] for row in rows}
 
 
-async def select_public_rooms(reader: Reader, name: str, start: str, words: str) -> list[ConversationId]:
+async def select_public_rooms(reader: Reader, name: str, words: str) -> list[ConversationId]:
     """Public rooms whose names or words fit, the best first."""
-    return await _select_rooms(reader, name, start, words, None)
+    return await _select_rooms(reader, name, words, None)
 
 
-async def select_own_rooms(
-    reader: Reader, account: AccountId, name: str, start: str, words: str
-) -> list[ConversationId]:
+async def select_own_rooms(reader: Reader, account: AccountId, name: str, words: str) -> list[ConversationId]:
     """The same of rooms that somebody is in."""
-    return await _select_rooms(reader, name, start, words, account)
+    return await _select_rooms(reader, name, words, account)
 
 
-async def _select_rooms(
-    reader: Reader, name: str, start: str, words: str, account: AccountId | None
-) -> list[ConversationId]:
+async def _select_rooms(reader: Reader, name: str, words: str, account: AccountId | None) -> list[ConversationId]:
     rows = await reader.fetch(
         """
         WITH mine AS MATERIALIZED (
           SELECT r.conversation_id, r.name, r.words
             FROM members b JOIN room_search r USING (conversation_id)
-           WHERE b.account_id = $4 AND b.left_at IS NULL
+           WHERE b.account_id = $3 AND b.left_at IS NULL
         ), fitting AS (
-          SELECT conversation_id, name, words FROM mine WHERE $4::uuid IS NOT NULL
+          SELECT conversation_id, name, words FROM mine WHERE $3::uuid IS NOT NULL
           UNION ALL
           SELECT r.conversation_id, r.name, r.words
             FROM room_search r JOIN conversations c USING (conversation_id)
-           WHERE $4::uuid IS NULL AND c.is_public AND c.deleted_at IS NULL
-             AND (r.name LIKE $2 OR r.words @@ $3::text::tsquery OR r.name % $1)
+           WHERE $3::uuid IS NULL AND c.is_public AND c.deleted_at IS NULL
+             AND (r.name ~>=~ $1 AND r.name ~<~ ($1 || chr(1114111)) OR r.words @@ $2::text::tsquery OR r.name % $1)
         )
         SELECT f.conversation_id
-          FROM (SELECT conversation_id, name, words, words @@ $3::text::tsquery AS has_words FROM fitting) f
-         WHERE f.name LIKE $2 OR f.has_words OR f.name % $1
-         ORDER BY f.name <> $1, f.name NOT LIKE $2, NOT f.has_words, -ts_rank(f.words, $3::text::tsquery),
+          FROM (SELECT conversation_id, name, words, words @@ $2::text::tsquery AS has_words,
+                       name ^@ $1 AS begins_so FROM fitting) f
+         WHERE f.begins_so OR f.has_words OR f.name % $1
+         ORDER BY f.name <> $1, NOT f.begins_so, NOT f.has_words, -ts_rank(f.words, $2::text::tsquery),
                   -similarity(f.name, $1), f.conversation_id
-         LIMIT $5
+         LIMIT $4
         """,
         name,
-        start,
         words,
         account,
         CANDIDATES,

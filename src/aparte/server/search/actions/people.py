@@ -41,8 +41,7 @@ async def _named(db: Database, memory: Memory, caller: Caller, typed: str, limit
 
     async def ask() -> Sequence[AccountId]:
         async with db.read() as reader:
-            starts = (rules.start_of(username), rules.start_of(" ".join(words)))
-            return await store.select_people(reader, username, *starts, rules.all_words(words))
+            return await store.select_people(reader, username, " ".join(words), rules.all_words(words))
 
     candidates = await memory.candidates(("people", username), ask)
     async with db.read() as reader:

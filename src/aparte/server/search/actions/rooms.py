@@ -31,7 +31,7 @@ async def _named(reader: Reader, memory: Memory, caller: Caller, typed: str) -> 
         return []
     name = " ".join(words)
     stems = await store.select_stems(reader, words)
-    asked = (name, rules.start_of(name), rules.all_words(words, stems))
+    asked = (name, rules.all_words(words, stems))
     public = await memory.candidates(("rooms", name), lambda: store.select_public_rooms(reader, *asked))
     own = await store.select_own_rooms(reader, caller.account, *asked)
     return list(dict.fromkeys([*own, *public]))
