@@ -169,3 +169,12 @@ INSERT INTO scheduled_messages (scheduled_id, conversation_id, account_id, devic
           now() + interval '1 day', now() + interval '1 day', decode(repeat('00', 192), 'hex'), 1, sha256('roster'), 8,
           'sealed');
 UPDATE distributions SET kept_until = now() + interval '2 days' WHERE seq IS NULL;
+-- words that are looked for, a message that waits because of one, and a flag
+INSERT INTO word_lists (list_id, conversation_id, words)
+  VALUES ('c0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000001', '[{"text": "spam"}]');
+INSERT INTO held_messages (held_id, conversation_id, account_id, device_id, client_message_id, digest, message, words)
+  VALUES (id_now(now()), 'c0000000-0000-4000-8000-000000000001', 'a0000000-0000-4000-8000-000000000002',
+          'd0000000-0000-4000-8000-000000000001', gen_random_uuid(), 1, '{"content": {"text": "spam"}}', '{spam}');
+INSERT INTO flags (conversation_id, message_id, account_id, reason)
+  SELECT conversation_id, id, 'a0000000-0000-4000-8000-000000000002', 'spam'
+    FROM messages WHERE conversation_id = 'c0000000-0000-4000-8000-000000000001' AND seq = 2;
