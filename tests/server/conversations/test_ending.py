@@ -1,5 +1,6 @@
 """The end of a conversation: everybody is out at once, nothing is read, the name is free, the rows stay."""
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -83,6 +84,35 @@ async def test_a_deleted_group_takes_no_statement_and_is_not_begun_again(world: 
     assert await refusal(alice, "POST", f"{at}/statements", added) == "not_member"
     assert await refusal(alice, "POST", "/conversations/group", keys.in_json(new)) == "not_member"
     assert await refusal(bob, "GET", f"{at}/statements") == "not_member"
+
+
+async def test_whoever_comes_in_while_it_ends_is_out_as_well(world: World, server_admin: Any) -> None:
+    alice, *others = [await world.register(name) for name in ("alice", "bob", "carol", "dave", "eve")]
+    room = await alice.room()
+    made = await alice.post(f"/conversations/{room}/invites", {})
+    coming = [one.join(room) for one in others[:2]]
+    coming += [one.post(f"/invites/{made['token']}/enter") for one in others[2:]]
+    ending = alice.call("DELETE", f"/conversations/{room}")
+    *outcomes, _ = await asyncio.gather(*coming, ending, return_exceptions=True)
+    assert {getattr(one, "code", "in") for one in outcomes} <= {"in", "not_found", "not_member", "invite_over"}
+    left = "SELECT count(*) FROM members WHERE conversation_id = $1 AND left_at IS NULL"
+    assert await server_admin.fetchval(left, UUID(room)) == 0
+    for one in others:
+        assert (await one.get("/conversations"))["conversations"] == []
+
+
+async def test_a_statement_that_meets_the_end_lets_nobody_in(world: World, server_admin: Any) -> None:
+    alice, bob, carol = [await world.register(name) for name in ("alice", "bob", "carol")]
+    made = await groups.over_the_wire(alice, bob)
+    added = {"statements": [keys.in_json(made.add(caller_of(alice), caller_of(carol)))]}
+    await asyncio.gather(
+        alice.post(f"/conversations/{made.id}/statements", added),
+        alice.call("DELETE", f"/conversations/{made.id}"),
+        return_exceptions=True,
+    )
+    left = "SELECT count(*) FROM members WHERE conversation_id = $1 AND left_at IS NULL"
+    assert await server_admin.fetchval(left, made.id) == 0
+    assert (await carol.get("/conversations"))["conversations"] == []
 
 
 async def test_a_direct_conversation_has_no_end(world: World) -> None:
