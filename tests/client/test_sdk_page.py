@@ -40,6 +40,8 @@ async def test_the_examples_run(
     assert f"@alice-{tag} alice-{tag} only we two" in out
     assert f"only we two {{'🎭': ('bob-{tag}',)}} None () True" in out
     assert re.search(rf"gladly {{}} Quoted\(.*sender='alice-{tag}', text='only we two'\) \('alice-{tag}',\) False", out)
+    assert "waiting good morning!" in out
+    assert "what I wanted to say is" in out
     assert "group +Book club True" in out
     assert f"+Book club alice-{tag}: who brings what?" in out
     assert f"+Book club carol-{tag} joined by an invite link" in out

@@ -33,6 +33,7 @@ from aparte.client.model import (
     Version,
 )
 from aparte.client.opening import DEFAULT_SERVER, Place
+from aparte.client.scheduled import ScheduledMessage
 from aparte.client.stream import MessageStream
 from aparte.client.words import Tongue, describe, language_of
 from aparte.wire.accounts import Account, Device
@@ -64,6 +65,7 @@ __all__ = [
     "Quoted",
     "Room",
     "SafetyNumber",
+    "ScheduledMessage",
     "Sent",
     "Thread",
     "TimeOver",

@@ -233,6 +233,24 @@ async def test_a_hundred_wait_in_one_conversation_and_no_more(process: Process, 
     assert len(listed.scheduled) == limits.SCHEDULED
 
 
+async def test_what_was_refused_counts_until_it_is_put_away(process: Process, admin: Admin) -> None:
+    """Or a list would grow without end for somebody who may not speak."""
+    alice, bob = await rooms.person(admin), await rooms.person(admin)
+    room = await rooms.room(admin, alice, bob)
+    for n in range(limits.SCHEDULED):
+        await let_pass(admin, (await process.add(bob, room, f"{n}")).id)
+    await admin.execute("UPDATE members SET left_at = now() WHERE account_id = $1", bob.account)
+    await process.round()
+    await admin.execute("UPDATE members SET left_at = NULL WHERE account_id = $1", bob.account)
+    with pytest.raises(Refusal) as refusal:
+        await process.add(bob, room, "one more")
+    assert refusal.value.code == "too_many"
+    [first, *_] = (await actions.mine(process.db, bob, room)).scheduled
+    assert (first.status, first.refused) == ("refused", "not_member")
+    await actions.cancel(process.db, bob, room, first.id)
+    await process.add(bob, room, "one more")
+
+
 async def test_a_hundred_asked_for_at_once_are_no_more_than_a_hundred(process: Process, admin: Admin) -> None:
     alice = await rooms.person(admin)
     room = await rooms.room(admin, alice)

@@ -114,11 +114,11 @@ async def select_repeat(
 
 
 async def count_open(reader: Reader, account: AccountId, conversation: ConversationId) -> int:
-    """Count what somebody has waiting in a conversation."""
+    """Count what somebody's list of a conversation has: what waits, and what was refused and is not put away."""
     count: int = await reader.fetchval(
         """
         SELECT count(*) FROM scheduled_messages
-         WHERE account_id = $1 AND conversation_id = $2 AND status IN ('waiting', 'stale')
+         WHERE account_id = $1 AND conversation_id = $2 AND NOT is_sent AND NOT is_cancelled
         """,
         account,
         conversation,
