@@ -167,7 +167,7 @@ def _linking(s: Slices) -> list[Route]:
 def _rooms(s: Slices) -> list[Route]:
     door = s.rooms
     links, link = CONVERSATION + "/invites", CONVERSATION + "/invites/{invite}"
-    inviting = "not_member mode_mismatch forbidden archived"
+    inviting = "not_member mode_mismatch forbidden"
     entered = "not_found not_member invite_over banned room_full forbidden mode_mismatch clock"
     changed = "not_member forbidden name_taken mode_mismatch clock"
     return [
@@ -177,7 +177,7 @@ def _rooms(s: Slices) -> list[Route]:
         Route("PATCH", CONVERSATION, door.change, changed, limit="write"),
         Route("DELETE", CONVERSATION, door.delete, "not_member forbidden", 204, limit="write"),
         Route("GET", "/directory", door.directory, limit="directory"),
-        Route("POST", links, door.create_invite, f"{inviting} too_many", 201, limit="write"),
+        Route("POST", links, door.create_invite, f"{inviting} archived too_many", 201, limit="write"),
         Route("GET", links, door.invites, inviting),
         Route("DELETE", link, door.close_invite, inviting, 204, limit="write"),
         Route("GET", "/invites/{token}", door.invite, "not_found invite_over", limit="lookup"),

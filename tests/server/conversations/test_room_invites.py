@@ -144,6 +144,17 @@ async def test_a_link_ends_with_the_right_and_the_stay_of_who_made_it(world: Wor
     assert await refusal(carol, "POST", f"/invites/{lower['token']}/enter") == "invite_over"
 
 
+async def test_in_an_archived_room_links_are_closed_and_none_is_made(world: World) -> None:
+    alice = await world.register("alice")
+    room = await private_room(alice)
+    made = await link(alice, room)
+    await alice.call("PATCH", f"/conversations/{room}", {"is_archived": True})
+    assert await refusal(alice, "POST", f"/conversations/{room}/invites", {}) == "archived"
+    assert await open_links(alice, room) == [made["id"]]
+    await alice.call("DELETE", f"/conversations/{room}/invites/{made['id']}")
+    assert await open_links(alice, room) == []
+
+
 async def test_links_that_lead_nowhere_are_in_nobodys_way(world: World, server_admin: Any) -> None:
     """Who has left takes their links along: they are not counted, and not listed."""
     alice, bob = await world.register("alice"), await world.register("bob")

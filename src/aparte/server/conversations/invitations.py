@@ -65,6 +65,12 @@ def check_room(room: RoomRow | None) -> None:
         raise Refusal("room_full", data={"max_members": room.max_members})
 
 
+def check_right(standing: Standing) -> None:
+    """Refuse with `forbidden` who may not invite."""
+    if "invite" not in standing.rights:
+        raise Refusal("forbidden")
+
+
 def check_close(standing: Standing, invite: InviteRow) -> None:
     """Whoever manages members closes anybody's link, others their own. Refuses with `forbidden`."""
     if invite.by != standing.account and "manage_members" not in standing.rights:

@@ -12,7 +12,7 @@ from aparte.server.audit.model import Event
 from aparte.server.conversations import fold, invitations, invites, links, rules, store
 from aparte.server.conversations.actions.access import administer, seen
 from aparte.server.conversations.actions.membership import admit
-from aparte.server.conversations.model import InviteRow
+from aparte.server.conversations.model import InviteRow, Standing
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database, Reader
@@ -51,7 +51,7 @@ async def create_invite(db: Database, caller: Caller, conversation: Conversation
 async def list_invites(db: Database, caller: Caller, conversation: ConversationId) -> InviteList:
     """List the links that lead here at present, the oldest first, to who may make some."""
     async with db.read() as reader:
-        await administer(reader, caller, conversation, "invite")
+        await _looking_after(reader, caller, conversation)
         moment = now()
         there = await invites.select_invites(reader, conversation=conversation)
     return InviteList([_shown(one) for one in there if invitations.leads(one, moment)])
@@ -61,7 +61,7 @@ async def close_invite(db: Database, caller: Caller, conversation: ConversationI
     """Close a link; one that is closed stays so. Refuses with `not_member`, `mode_mismatch`, `forbidden`."""
     async with db.transaction() as tx:
         await log.lock(tx, conversation)
-        standing = await administer(tx, caller, conversation, "invite")
+        standing = await _looking_after(tx, caller, conversation)
         there = await invites.select_invites(tx, conversation=conversation)
         for one in (one for one in there if one.id == invite):
             invitations.check_close(standing, one)
@@ -98,6 +98,14 @@ async def open_of(reader: Reader, token: InviteToken) -> InviteRow | None:
     moment = now()
     there = await invites.select_invites(reader, token_hash=fold.token_hash(token))
     return next((one for one in there if invitations.leads(one, moment)), None)
+
+
+async def _looking_after(reader: Reader, caller: Caller, conversation: ConversationId) -> Standing:
+    """Who may invite sees and closes links, also where an archive keeps them from making any."""
+    standing = await administer(reader, caller, conversation, "read")
+    rules.check_platform(caller.role)
+    invitations.check_right(standing)
+    return standing
 
 
 def _shown(one: InviteRow, token: InviteToken | None = None) -> InviteLink:
