@@ -193,6 +193,9 @@ async def test_whoever_is_mentioned_finds_it_whatever_conversation_it_is_in(newc
         page = await bob._history.mentioning(1, before=found[at - 1].id if at else None)
         assert [message.text for message in page] == [found[at].text]
     assert await bob._history.mentioning(1, before=found[-1].id) == []
+    with bob._session.store.transaction() as tx:
+        state.upsert_states(tx, [StateItem(f"block:{account_of(ann)}", 1_000_001, {"reason": ""})], 1_000_001)
+    assert await bob._history.mentioning(10) == []
 
 
 @pytest.mark.parametrize("more", [0, 1])

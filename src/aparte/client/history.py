@@ -118,7 +118,10 @@ class History:
         return [root for root in roots if not followed or (root.thread and root.thread.is_followed)][:limit]
 
     async def mentioning(self, limit: int, *, before: EntryId | None = None) -> list[Message]:
-        """Read the newest messages of all encrypted conversations that mention one, or those before one."""
+        """Read the newest messages of all encrypted conversations that mention one, or those before one.
+
+        What is said by people that one blocks is left out.
+        """
         me = self._session.profile.account
         found: list[Message] = []
         before = before or LAST_ID
@@ -143,7 +146,7 @@ class History:
         with self._session.store.reading() as tx:
             found = past.at_once(tx, row, seqs)
             if mentioned is not None:
-                found = [kept for kept in found if mentioned in kept.mentions]
+                found = [kept for kept in found if mentioned in kept.mentions and not _is_blocked(tx, kept)]
             followed = {kept.message.id: _is_followed(tx, row, kept, me) for kept in found if kept.thread is not None}
         known = await self._names(_people(row, found))
         title = title_of(row, known)
@@ -158,6 +161,10 @@ class History:
         if entry is None:
             raise ClientError("not_found")
         return entry.seq
+
+
+def _is_blocked(tx: Tx, kept: Kept) -> bool:
+    return state.select_value(tx, f"block:{kept.message.account}") is not None
 
 
 def _is_followed(tx: Tx, row: ConversationRow, kept: Kept, me: AccountId) -> bool:
