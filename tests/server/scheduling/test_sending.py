@@ -158,6 +158,56 @@ async def test_who_was_removed_says_nothing_any_more(process: Process, admin: Ad
     assert await kept_state(process, bob) == {f"scheduled:{one.id}": None}
 
 
+MEANWHILE = {
+    "silenced": "UPDATE members SET silenced_until = now() + interval '1 day', silenced_by = $2, silence_reason = 'x'"
+    " WHERE conversation_id = $1 AND account_id = $2",
+    "forbidden": "UPDATE members SET cannot_post = true WHERE conversation_id = $1 AND account_id = $2",
+    "archived": "UPDATE heads SET closed = 1 WHERE conversation_id = $1 AND $2::uuid IS NOT NULL",
+    "not_member": "UPDATE heads SET closed = 2 WHERE conversation_id = $1 AND $2::uuid IS NOT NULL",
+}
+
+
+@pytest.mark.parametrize("code", MEANWHILE)
+async def test_what_one_may_is_judged_when_it_is_due(process: Process, admin: Admin, code: str) -> None:
+    """B-072: and told to the author with its code."""
+    alice, bob = await rooms.person(admin), await rooms.person(admin)
+    room = await rooms.room(admin, alice, bob)
+    one = await process.add(bob, room, "words")
+    await admin.execute(MEANWHILE[code], room, bob.account)
+    await let_pass(admin, one.id)
+    await process.round()
+    assert await status_of(admin, one.id) == ("refused", code)
+    assert await words(admin, room) == []
+    assert (await kept_state(process, bob))[f"scheduled:{one.id}"]["refused"] == code
+
+
+async def test_slow_mode_holds_for_what_was_scheduled_too(process: Process, admin: Admin) -> None:
+    alice, bob = await rooms.person(admin), await rooms.person(admin)
+    room = await rooms.room(admin, alice, bob)
+    await admin.execute("UPDATE heads SET slow_seconds = 60 WHERE conversation_id = $1", room)
+    ones = [await process.add(bob, room, f"{n}") for n in range(2)]
+    for n, one in enumerate(ones):
+        await let_pass(admin, one.id, 10 - n)
+    await process.round()
+    assert await words(admin, room) == ["0"]
+    assert [await status_of(admin, one.id) for one in ones] == [("sent", None), ("refused", "slow_mode")]
+
+
+async def test_what_a_moderator_must_see_first_is_out_of_the_authors_hands(process: Process, admin: Admin) -> None:
+    alice = await rooms.person(admin)
+    room = await rooms.room(admin, alice)
+    one = await process.add(alice, room, "words on a list")
+
+    async def held(*_: Any) -> Any:
+        raise Refusal("held")
+
+    await let_pass(admin, one.id)
+    await actions.send_due(process.db, replace(process.delivery, send=held))
+    assert await status_of(admin, one.id) == ("sent", None)
+    assert await admin.fetchval("SELECT sent_id FROM scheduled_messages") is None
+    assert await kept_state(process, alice) == {f"scheduled:{one.id}": None}
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
