@@ -205,7 +205,7 @@ async def test_views_spread_receipts_out_as_the_sources_wrote_them(world: World,
 
 
 async def test_views_know_when_somebody_was_there(world: World, server_admin: Any) -> None:
-    """B-049, B-092: nobody gets rows for what was said before they came or after they went."""
+    """B-049, R-191: nobody gets rows for what was said before they came or after they went."""
     (alice, bob), room, ids = await scene(world, "alice", "bob", count=1)
     carol = await world.register("carol")
     await carol.join(room)
