@@ -75,7 +75,7 @@ def json_of(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         found = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise Refusal("invalid", "metadata is a JSON object") from None
     codec.check_free(found)
     return found
