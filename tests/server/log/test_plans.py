@@ -227,9 +227,9 @@ async def test_a_page_costs_what_its_messages_cost_whatever_is_set_on_them(plant
     # that is longer than what is shown of it
     reacted, plain = 120, 20
     assert await grown.read(pages.BEFORE, caller, room, head, 50, False) < 50 * (plain + reacted)
-    assert await grown.read(pages.REPLIES_BEFORE, caller, room, head, 50, False, root) < 60 * plain
+    assert await grown.read(pages.REPLIES_BEFORE, caller, room, head, 50, False, root) < 80 * plain
     assert await grown.read(lists.PINNED, caller, room, 100) < 100 * (plain + reacted)
-    assert await grown.read(lists.QUOTING, caller, room, root, FIRST_ID, 50) < 60 * plain
+    assert await grown.read(lists.QUOTING, caller, room, root, FIRST_ID, 50) < 80 * plain
     assert await grown.read(lists.FOLLOWED, caller, room, LAST_ID, 50) < 110 * plain + 10 * reacted
     assert await grown.read(lists.THREADS, caller, room, LAST_ID, 5) < 6 * (plain + reacted)
     assert await grown.read(lists.MENTIONING, caller, LAST_ID, 50) < 50 * (plain + reacted)
