@@ -138,6 +138,62 @@ async def _comes(read: Any, wanted: list[str | None]) -> None:
     assert found == wanted
 
 
+async def test_it_says_all_that_a_message_can_say(two: tuple[Talker, Talker], server_admin: Admin) -> None:
+    alice, bob = two
+    root = await bob.client.send(alice.name, "what it hangs on")
+    said = await bob.client.send(alice.name, "what it answers")
+    await alice.hears("what it answers")
+    one = await alice.client.scheduled.add(
+        bob.name, "all of it", soon(), reply=said.id, thread=root.id, mentions=[bob.username], ttl=("sending", 3_600)
+    )
+    await alice.client.scheduled.change(bob.name, one.id, text="**all** of it", text_format="markdown")
+    await let_come(server_admin, one)
+    await bob.hears("**all** of it")
+    [heard] = [m for m in await bob.client.history(alice.name) if m.text == "**all** of it"]
+    assert heard.reply is not None
+    assert (heard.reply.text, heard.root, heard.mentions) == ("what it answers", root.id, (bob.username,))
+    assert heard.expires_at is not None
+    assert heard.expires_at > heard.at + timedelta(minutes=59)
+
+
+async def test_in_a_room_too(people: Company, server_admin: Admin) -> None:
+    alice = await people.newcomer("alice")
+    room = f"#room-{alice.username}"
+    await alice.client.new_room(room)
+    root, said = [await alice.client.send(room, text) for text in ("what it hangs on", "what it answers")]
+    one = await alice.client.scheduled.add(
+        room, "all of it", soon(), reply=said.id, thread=root.id, ttl=("sending", 3_600)
+    )
+    changed = await alice.client.scheduled.change(room, one.id, at=soon() + timedelta(days=300))
+    assert changed.due > one.due + timedelta(days=299)
+    await let_come(server_admin, one)
+    await becomes(server_admin, one, "sent")
+    [found] = [m for m in await alice.client.history(room) if m.text == "all of it"]
+    assert found.root == root.id
+    row = await server_admin.fetchrow("SELECT reply_id, expires_at FROM messages WHERE id = $1", found.id)
+    assert row["reply_id"] == said.id
+    assert row["expires_at"] > found.at + timedelta(minutes=59)
+
+
+async def test_what_cannot_be_scheduled_is_refused_at_once(two: tuple[Talker, Talker]) -> None:
+    alice, bob = two
+    for at in (datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC) + timedelta(days=22)):
+        with pytest.raises(ClientError) as error:
+            await alice.client.scheduled.add(bob.name, "never", at)
+        assert error.value.code == "invalid"
+    with pytest.raises(ClientError) as error:
+        await alice.client.scheduled.add(bob.name, "   ", soon())
+    assert error.value.code == "invalid"
+    with pytest.raises(ClientError) as error:
+        await alice.client.scheduled.add(bob.name, "too short", soon(), ttl=("sending", 4))
+    assert error.value.code == "invalid"
+    for scheduled, code in (("no id", "bad_message_id"), (bob.account, "not_found")):
+        with pytest.raises(ClientError) as error:
+            await alice.client.scheduled.change(bob.name, scheduled, text="x")
+        assert error.value.code == code
+    assert await alice.client.scheduled.list(bob.name) == []
+
+
 async def test_who_links_a_device_meanwhile_reads_it_there_too(
     people: Company, two: tuple[Talker, Talker], server_admin: Admin
 ) -> None:
