@@ -1,6 +1,6 @@
 """The log: positions, and nothing but positions.
 
-Owns `heads`, `entries`, `epochs` and `chains` (the functions `send_v1` to `send_v3` of `messages` write them too: the
+Owns `heads`, `entries`, `epochs` and `chains` (the functions `send_v1` to `send_v4` of `messages` write them too: the
 one exception).
 Invariants: positions floor..head of a conversation are without hole; order by id = order by seq = order of commit; ids
 and times come from PostgreSQL's clock, read under the head's lock; whoever writes several heads locks them in id order.

@@ -1,6 +1,6 @@
 """SQL of sender keys: chains of devices, what others need to read them, and when the keys of groups are erased.
 
-A distribution is pending until an entry names its chain (`send_v3`), and nobody is given it before. Uploads and entries
+A distribution is pending until an entry names its chain (`send_v4`), and nobody is given it before. Uploads and entries
 both hold the conversation's head.
 """
 
