@@ -17,6 +17,7 @@ from aparte.server.config import Config
 from aparte.server.conversations import actions as conversations
 from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.edge.http import Edge, application, runner
+from aparte.server.filters import actions as filters
 from aparte.server.health import Health
 from aparte.server.jobs.runner import Runner
 from aparte.server.kit.blobs import Blobs
@@ -31,6 +32,7 @@ from aparte.server.log.model import Marker
 from aparte.server.messages import actions as messages
 from aparte.server.messages.lanes import Lanes
 from aparte.server.messages.writer import Writer
+from aparte.server.moderation import actions as moderation
 from aparte.server.presence.actions import Presence
 from aparte.server.realtime.bus import Bus
 from aparte.server.realtime.gateway import Entrance, Gateway
@@ -69,7 +71,7 @@ class Server:
         bells = Bells(self.hub, self.indexer)
         self.db.doorbell = bells
         self.lanes = Lanes(config.database_url)
-        self.writer = Writer(self.lanes, bells.ring, self.db)
+        self.writer = Writer(self.lanes, bells.ring, self.db, partial(filters.screen, self.db))
         self.gathering = Gathering(self.db)
         self.marks = Coalescer(self.db)
         self.health = Health(self.db, lambda: self.valkey.available)
@@ -151,6 +153,8 @@ class Server:
         self.tasks.start(every(LOOK_SECONDS, self.look.once, "look"), "look")
         send_due = partial(scheduling.send_due, self.db, self.delivery)
         self.tasks.start(every(1.0, send_due, "scheduled"), "scheduled")
+        send_approved = partial(moderation.send_approved, self.db, partial(messages.send_screened, self.writer))
+        self.tasks.start(every(5.0, send_approved, "approved"), "approved")
         steps = calendar.steps(self.db, self.blobs, self.config.database_admin_url)
         # What is there now stays: the collector need not walk it again and again (74 ms a time under load).
         gc.collect()

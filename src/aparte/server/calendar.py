@@ -4,6 +4,7 @@ from functools import partial
 
 from aparte.server.accounts import actions as account_actions
 from aparte.server.contacts import actions as contact_actions
+from aparte.server.filters import actions as filter_actions
 from aparte.server.jobs import schedule
 from aparte.server.jobs.model import Schedule
 from aparte.server.keys import actions as key_actions
@@ -39,6 +40,7 @@ def steps(db: Database, blobs: Blobs, admin_dsn: str) -> list[Schedule]:
         Schedule("object_litter", "7 4 * * *", partial(object_actions.clear_litter, db, blobs)),
         Schedule("stale_scheduled", "* * * * *", partial(scheduling_actions.mark_stale, db)),
         Schedule("old_scheduled", "12 4 * * *", partial(until_none, scheduling_actions.forget_over)),
+        Schedule("old_held", "27 4 * * *", partial(until_none, filter_actions.forget_over)),
         Schedule("found_expired", "* * * * *", partial(until_none, search_actions.forget_expired)),
         Schedule("found_closed", "22 4 * * *", partial(until_none, search_actions.forget_closed)),
         Schedule("old_receipts", "57 3 * * *", partial(receipt_actions.collapse, db)),

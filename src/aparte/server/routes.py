@@ -10,11 +10,13 @@ from aparte.server.conversations import member_http as members
 from aparte.server.conversations import room_http as rooms
 from aparte.server.devices import http as devices
 from aparte.server.drafts import http as drafts
+from aparte.server.filters import http as filters
 from aparte.server.keys import http as keys
 from aparte.server.kit.door import FrameRoute, FrameTable, Route
 from aparte.server.linking import http as linking
 from aparte.server.messages import frames as message_frames
 from aparte.server.messages import http as messages
+from aparte.server.moderation import http as moderation
 from aparte.server.objects import http as objects
 from aparte.server.preferences import http as preferences
 from aparte.server.presence import frames as presence_frames
@@ -51,6 +53,8 @@ class Slices:
     rooms: rooms.Doors
     preferences: preferences.Doors
     messages: messages.Doors
+    filters: filters.Doors
+    moderation: moderation.Doors
     scheduling: scheduling.Doors
     search: search.Doors
     drafts: drafts.Doors
@@ -74,6 +78,7 @@ def rest(s: Slices) -> list[Route]:
         *_members(s),
         *_groups(s),
         *_messages(s),
+        *_moderation(s),
         *_ahead(s),
         *_objects(s),
         *_search(s),
@@ -274,7 +279,7 @@ def _messages(s: Slices) -> list[Route]:
             "POST",
             CONVERSATION + "/messages",
             door.send,
-            f"{change} archived silenced slow_mode held filtered",
+            f"{change} archived silenced slow_mode held filtered too_many",
             201,
             limit="send",
         ),
@@ -297,7 +302,7 @@ def _messages(s: Slices) -> list[Route]:
         Route("GET", CONVERSATION + "/messages", door.page, "not_member not_found mode_mismatch"),
         Route("GET", CONVERSATION + "/entries", door.entries, "not_member resync"),
         Route("GET", MESSAGE, door.get, "not_member not_found mode_mismatch"),
-        Route("PATCH", MESSAGE, door.edit, change, limit="write"),
+        Route("PATCH", MESSAGE, door.edit, f"{change} filtered", limit="write"),
         Route("DELETE", MESSAGE, door.delete, change, limit="write"),
         Route("POST", MESSAGE + "/restore", door.restore, change, limit="write"),
         Route("GET", MESSAGE + "/history", door.history, "not_member not_found gone mode_mismatch"),
@@ -312,6 +317,25 @@ def _messages(s: Slices) -> list[Route]:
         Route("GET", MESSAGE + "/receipts", receipt.of_message, "not_member not_found"),
         Route("POST", CONVERSATION + "/read", receipt.read, "not_member not_found", 204, limit="write"),
         Route("POST", CONVERSATION + "/delivered", receipt.delivered, "not_member not_found", 204, limit="write"),
+    ]
+
+
+def _moderation(s: Slices) -> list[Route]:
+    door, decision = s.filters, s.moderation
+    held, one = CONVERSATION + "/held", CONVERSATION + "/held/{held}"
+    managed = "not_member forbidden archived mode_mismatch"
+    below = "not_member not_found mode_mismatch forbidden"
+    return [
+        Route("GET", "/words", door.server_words, "forbidden"),
+        Route("PUT", "/words", door.put_server_words, "forbidden", limit="write"),
+        Route("GET", CONVERSATION + "/words", door.words, managed),
+        Route("PUT", CONVERSATION + "/words", door.put_words, managed, limit="write"),
+        Route("GET", held, door.held, "not_member mode_mismatch"),
+        Route("DELETE", one, door.withdraw, "not_member not_found over", 204, limit="write"),
+        Route("POST", one + "/decision", decision.decide, f"{managed} not_found over", limit="write"),
+        Route("PUT", MESSAGE + "/flag", decision.flag, f"{below} gone", 204, limit="write"),
+        Route("DELETE", MESSAGE + "/flag", decision.unflag, below, 204, limit="write"),
+        Route("GET", CONVERSATION + "/flags", decision.flagged, managed),
     ]
 
 

@@ -27,6 +27,7 @@ from aparte.server.conversations.actions.gathering import Gathering
 from aparte.server.devices import http as devices_http
 from aparte.server.drafts import http as drafts_http
 from aparte.server.edge import openapi, pages
+from aparte.server.filters import http as filters_http
 from aparte.server.keys import http as keys_http
 from aparte.server.kit import metrics
 from aparte.server.kit.blobs import Blobs
@@ -39,6 +40,7 @@ from aparte.server.messages import frames as messages_frames
 from aparte.server.messages import http as messages_http
 from aparte.server.messages.coverage import Coverage
 from aparte.server.messages.writer import Writer
+from aparte.server.moderation import http as moderation_http
 from aparte.server.objects import http as objects_http
 from aparte.server.preconditions import check_database
 from aparte.server.preferences import http as preferences_http
@@ -151,6 +153,8 @@ def slices(config: Config, gate: Gate, limiter: Limiter, collectors: Collectors,
         rooms=rooms_http.Doors(db),
         preferences=preferences_http.Doors(db),
         messages=messages_http.Doors(db, writer, coverage),
+        filters=filters_http.Doors(db),
+        moderation=moderation_http.Doors(db, partial(messages.send_screened, writer)),
         scheduling=scheduling_http.Doors(db, delivery),
         search=search_http.Doors(db, Memory()),
         drafts=drafts_http.Doors(db),

@@ -12,6 +12,7 @@ from msgspec import Meta
 from aparte.wire import limits
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import AccountId, ConversationId, EntryId, HeldId
+from aparte.wire.messages import Message
 
 FlagReason = Literal["spam", "abuse", "violence", "sexual", "illegal", "other"]
 
@@ -71,3 +72,19 @@ class Flag(msgspec.Struct, frozen=True, omit_defaults=True):
 
     reason: FlagReason
     note: Annotated[str, Meta(max_length=limits.REASON)] = ""
+
+
+class Flagged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message that members have flagged, as moderators see it: how often for which reason, and what was said of it;
+    who has is not told."""
+
+    message: Message
+    reasons: dict[FlagReason, int]
+    notes: list[str] = []
+
+
+class FlaggedPage(msgspec.Struct, frozen=True):
+    """Flagged messages, the newest first; `next` continues."""
+
+    flagged: list[Flagged]
+    next: EntryId | None

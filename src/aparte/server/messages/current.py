@@ -9,8 +9,10 @@ from typing import LiteralString
 
 import msgspec
 
+from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader, Row
 from aparte.server.messages.rendering import content_of
+from aparte.wire import limits
 from aparte.wire.ids import AccountId, ConversationId, EntryId, time_of
 from aparte.wire.messages import Message, Reaction, Thread
 
@@ -19,7 +21,8 @@ COLUMNS: LiteralString = """
            m.edit_count, m.deletion_id, m.erased_at, m.expires_at, m.target_id AS root_id, d.account_id AS deleted_by,
            CASE WHEN m.deletion_id IS NULL THEN coalesce(e.body, m.content) END AS content, s.source,
            t.reply_count, t.last_id AS last_reply_id, f.is_following, p.id AS pin_id, p.account_id AS pinned_by,
-           g.reactions
+           g.reactions, (SELECT count(*) FROM flags x WHERE x.conversation_id = m.conversation_id
+                            AND x.message_id = m.id AND x.is_open) AS flag_count
 """
 _REACTIONS: LiteralString = """
       LEFT JOIN LATERAL (
@@ -89,20 +92,25 @@ _REACTIONS_OF = msgspec.json.Decoder(dict[str, Reaction])
 
 
 async def select_message(
-    reader: Reader, conversation: ConversationId, message: EntryId, asker: AccountId
+    reader: Reader, conversation: ConversationId, message: EntryId, asker: AccountId, *, with_flags: bool = False
 ) -> Message | None:
     """One message, a tombstone if it is deleted; None if it has expired, is hidden from the asker or not there."""
     row = await reader.fetchrow(_ONE, asker, conversation, message)
-    return message_of(row) if row else None
+    return message_of(row, with_flags=with_flags) if row else None
 
 
-def messages_of(rows: Sequence[Row]) -> list[Message]:
+def shows_flags(standing: Standing) -> bool:
+    """Whether somebody is told how often messages are flagged: moderators alone are."""
+    return "manage_messages" in standing.rights
+
+
+def messages_of(rows: Sequence[Row], *, with_flags: bool = False) -> list[Message]:
     """Render messages as they are now, in the order of their rows."""
-    return [message_of(row) for row in rows]
+    return [message_of(row, with_flags=with_flags) for row in rows]
 
 
-def message_of(row: Row) -> Message:
-    """Render a message as it is now.
+def message_of(row: Row, *, with_flags: bool = False) -> Message:
+    """Render a message as it is now; with what others have told moderators of it, where the reader is one.
 
     A tombstone keeps its reactions and its pin: a restore brings them back, and says nothing of them to copies.
     """
@@ -128,6 +136,8 @@ def message_of(row: Row) -> Message:
         pinned_at=time_of(row["pin_id"]) if row["pin_id"] else None,
         pinned_by=row["pinned_by"],
         source=row["source"],
+        flag_count=row["flag_count"] if with_flags else 0,
+        moderation="flagged" if with_flags and row["flag_count"] >= limits.FLAGS_UNTIL_SHOWN else "approved",
     )
 
 

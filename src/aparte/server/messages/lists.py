@@ -9,7 +9,16 @@ from typing import LiteralString
 
 from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader
-from aparte.server.messages.current import BY_ID, COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, THERE, messages_of
+from aparte.server.messages.current import (
+    BY_ID,
+    COLUMNS,
+    JOINS,
+    NOT_EXPIRED,
+    NOT_HIDDEN,
+    THERE,
+    messages_of,
+    shows_flags,
+)
 from aparte.wire import limits
 from aparte.wire.ids import AccountId, ConversationId, EntryId
 from aparte.wire.messages import Message
@@ -66,16 +75,17 @@ SOME: LiteralString = COLUMNS + _SEVERAL + BY_ID + JOINS + " WHERE" + THERE + " 
 
 
 async def select_some(
-    reader: Reader, account: AccountId, wanted: Sequence[tuple[ConversationId, EntryId]]
+    reader: Reader, account: AccountId, wanted: Sequence[tuple[ConversationId, EntryId]], *, with_flags: bool
 ) -> list[Message]:
     """Those of some readable messages that are there for somebody, in the order wanted."""
     conversations, messages = [place[0] for place in wanted], [place[1] for place in wanted]
-    return messages_of(await reader.fetch(SOME, account, conversations, messages))
+    return messages_of(await reader.fetch(SOME, account, conversations, messages), with_flags=with_flags)
 
 
 async def select_pinned(reader: Reader, standing: Standing) -> list[Message]:
     """What is pinned, the newest pin first."""
-    return messages_of(await reader.fetch(PINNED, standing.account, standing.conversation, limits.PINS))
+    rows = await reader.fetch(PINNED, standing.account, standing.conversation, limits.PINS)
+    return messages_of(rows, with_flags=shows_flags(standing))
 
 
 async def select_quoting(
@@ -83,7 +93,7 @@ async def select_quoting(
 ) -> list[Message]:
     """What answers a message by quoting it, in order of time."""
     rows = await reader.fetch(QUOTING, standing.account, standing.conversation, message, after, limit)
-    return messages_of(rows)
+    return messages_of(rows, with_flags=shows_flags(standing))
 
 
 async def select_threads(
@@ -92,7 +102,7 @@ async def select_threads(
     """Roots of threads that have replies, the newest reply first, and where it goes on; deleted ones as tombstones."""
     statement = FOLLOWED if followed else THREADS
     rows = await reader.fetch(statement, standing.account, standing.conversation, before, limit)
-    return messages_of(rows), rows[-1]["place"] if len(rows) == limit else None
+    return messages_of(rows, with_flags=shows_flags(standing)), rows[-1]["place"] if len(rows) == limit else None
 
 
 async def select_mentioning(reader: Reader, account: AccountId, before: EntryId, limit: int) -> list[Message]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aparte.server.conversations.model import Standing
 from aparte.server.kit.db import Reader
-from aparte.server.messages.current import BY_ID, COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, messages_of
+from aparte.server.messages.current import BY_ID, COLUMNS, JOINS, NOT_EXPIRED, NOT_HIDDEN, messages_of, shows_flags
 from aparte.server.messages.rendering import content_of, entry_of
 from aparte.wire.content import MessageContent
 from aparte.wire.ids import LAST_ID, AccountId, ConversationId, EntryId, time_of
@@ -77,9 +77,10 @@ async def _select(
 ) -> list[Message]:
     asked = (standing.account, standing.conversation, at, limit, where.tombstones)
     if where.thread is None:
-        return messages_of(await reader.fetch(AFTER if forward else BEFORE, *asked))
-    statement = REPLIES_AFTER if forward else REPLIES_BEFORE
-    return messages_of(await reader.fetch(statement, *asked, where.thread))
+        rows = await reader.fetch(AFTER if forward else BEFORE, *asked)
+    else:
+        rows = await reader.fetch(REPLIES_AFTER if forward else REPLIES_BEFORE, *asked, where.thread)
+    return messages_of(rows, with_flags=shows_flags(standing))
 
 
 async def select_content(reader: Reader, conversation: ConversationId, message: EntryId) -> MessageContent | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from aparte.server.conversations import actions as conversations
+from aparte.server.filters import actions as filters
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.clock import now
 from aparte.server.kit.db import Database
@@ -29,10 +30,11 @@ async def edit(
         target = await begin(tx, caller, wanted)
         if isinstance(target, Repeat):
             return sent(conversation, target.position)
-        await conversations.authorise(tx, caller, conversation, "post")
+        standing = await conversations.authorise(tx, caller, conversation, "post")
         rules.check_edit(target, caller.account)
         before = await pages.select_content(tx, conversation, message)
         words, source = await revise(tx, caller.account, conversation, change.content, before)
+        await filters.check_edit(tx, standing, words)
         at = await append(tx, caller, replace(wanted, stored=words), target)
         await store.update_edited(tx, conversation, message, at.id)
         await expiry.delete_mentions(tx, conversation, message)

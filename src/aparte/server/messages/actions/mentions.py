@@ -20,10 +20,13 @@ async def mentions(db: Database, caller: Caller, before: EntryId | None, limit: 
 
 
 async def some(
-    db: Database, caller: Caller, wanted: Sequence[tuple[ConversationId, EntryId]]
+    db: Database, caller: Caller, wanted: Sequence[tuple[ConversationId, EntryId]], *, with_flags: bool = False
 ) -> list[Message]:
-    """Read those of some messages that the caller can read at this moment and the server too, in the order wanted."""
+    """Read those of some messages that the caller can read at this moment and the server too, in the order wanted.
+
+    `with_flags`: the caller moderates where they are.
+    """
     if not wanted:
         return []
     async with db.read_log() as reader:
-        return await lists.select_some(reader, caller.account, wanted)
+        return await lists.select_some(reader, caller.account, wanted, with_flags=with_flags)

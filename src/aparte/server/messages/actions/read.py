@@ -49,8 +49,10 @@ async def entries(db: Database, caller: Caller, conversation: ConversationId, af
 async def get(db: Database, caller: Caller, conversation: ConversationId, message: EntryId) -> Message:
     """Read one message; a tombstone if it is deleted."""
     async with db.read_log() as reader:
-        rules.check_readable(await conversations.authorise(reader, caller, conversation, "read"))
-        found = await current.select_message(reader, conversation, message, caller.account)
+        standing = await conversations.authorise(reader, caller, conversation, "read")
+        rules.check_readable(standing)
+        with_flags = current.shows_flags(standing)
+        found = await current.select_message(reader, conversation, message, caller.account, with_flags=with_flags)
     if found is None:
         raise Refusal("not_found")
     return found
