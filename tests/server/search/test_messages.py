@@ -11,7 +11,7 @@ from tests.support import rooms
 from aparte.server.jobs.schedule import until_none
 from aparte.server.kit.caller import Caller
 from aparte.server.messages import actions as messages
-from aparte.server.search import actions
+from aparte.server.search import actions, rules
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import ClientMessageId, ConversationId, EntryId, first_id_at, time_of
 from aparte.wire.messages import PinMessage, React
@@ -376,3 +376,28 @@ async def test_pages_go_through_all_that_is_found(library: Library, admin: Admin
         answer = await library.search(bob, "mot", 7, before=answer.next)
     seen += texts(answer)
     assert seen == [f"mot {said[message]}" for message in sorted(said, reverse=True) if message not in gone]
+
+
+async def test_no_hit_is_lost_or_found_twice_between_spans(
+    library: Library, admin: Admin, alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest spans one by one, older ones several at a time, from wherever a page begins."""
+    monkeypatch.setattr(rules, "SPAN", 2)
+    here = [await rooms.room(admin, alice) for _ in range(2)]
+    said = [await library.say(alice, here[n % 3 == 0], "mot rare" if n % 7 == 0 else "mot") for n in range(90)]
+    await library.edit(alice, here[0], said[1], "autre")
+    for typed, wanted in (("mot ", {*range(90)} - {1}), ("rare ", {*range(0, 90, 7)})):
+        for room in (None, *here):
+            expected = sorted((said[n] for n in wanted if room in {None, here[n % 3 == 0]}), reverse=True)
+            for limit in (1, 5, 50):
+                assert await all_ids(library, alice, typed, limit, room) == expected
+
+
+async def all_ids(library: Library, who: Caller, typed: str, limit: int, room: ConversationId | None) -> list[EntryId]:
+    """What all pages of a search hold, in their order."""
+    answer = await library.search(who, typed, limit, conversation=room)
+    ids = [one.message.id for one in answer.found]
+    while answer.next is not None:
+        answer = await library.search(who, typed, limit, conversation=room, before=answer.next)
+        ids += [one.message.id for one in answer.found]
+    return ids

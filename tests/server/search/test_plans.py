@@ -45,7 +45,8 @@ GROW = """
     )
     INSERT INTO message_search (conversation_id, id, month, words)
     SELECT room, id, month_of(id),
-           words::tsvector || array_to_tsvector(ARRAY['/s' || left(room::text, 13) || '-' || n / $4]) FROM said
+           words::tsvector || array_to_tsvector(ARRAY['/s' || left(room::text, 13) || '-' || n / $4,
+                                                       '/t' || left(room::text, 13) || '-' || n / $4 / 8]) FROM said
 """
 
 

@@ -147,7 +147,9 @@ END $$;
 SELECT make_search_months(now(), 4);
 
 -- The newest messages that answer a question, in one conversation of the asker or in all that the server can read.
--- Spans are looked through in the order of their newest message until none can hold a newer hit than those found.
+-- Spans are looked through in the order of their newest message until none can hold a newer hit than those found: of each
+-- conversation the four newest one by one, which find what is frequent, then eight at a time, which find what is rare
+-- (the index looks at every hit of a rare word, whichever span it is asked for).
 -- p_narrow, for each language, is what the index is asked; p_exact what must hold beside, where that is more.
 CREATE FUNCTION search_messages_v1(
   p_account uuid, p_conversation uuid, p_languages text[], p_narrow tsquery[], p_exact tsquery[],
@@ -165,16 +167,28 @@ DECLARE
   v_floor uuid := p_after;
 BEGIN
   FOR v_span IN
-    SELECT s.conversation_id, s.month, s.last_id, p.language,
-           quote_literal('/s' || left(s.conversation_id::text, 13) || '-' || s.span)::tsquery AS mark
-      FROM members b
-      JOIN conversations c ON c.conversation_id = b.conversation_id
-      JOIN search_positions p ON p.conversation_id = b.conversation_id
-      JOIN search_spans s ON s.conversation_id = b.conversation_id
-     WHERE b.account_id = p_account AND b.left_at IS NULL AND c.deleted_at IS NULL AND c.encryption_mode = 'server'
-       AND (p_conversation IS NULL OR b.conversation_id = p_conversation)
-       AND s.first_id < p_before AND s.last_id > p_after
-     ORDER BY s.last_id DESC
+    WITH listed AS (
+      SELECT s.conversation_id, s.span, s.month, s.first_id, s.last_id, p.language,
+             row_number() OVER (PARTITION BY s.conversation_id ORDER BY s.last_id DESC) AS nth
+        FROM members b
+        JOIN conversations c ON c.conversation_id = b.conversation_id
+        JOIN search_positions p ON p.conversation_id = b.conversation_id
+        JOIN search_spans s ON s.conversation_id = b.conversation_id
+       WHERE b.account_id = p_account AND b.left_at IS NULL AND c.deleted_at IS NULL AND c.encryption_mode = 'server'
+         AND (p_conversation IS NULL OR b.conversation_id = p_conversation)
+         AND s.first_id < p_before AND s.last_id > p_after
+    )
+    SELECT l.conversation_id, l.language, l.month, l.last_id, p_before AS upper,
+           quote_literal('/s' || left(l.conversation_id::text, 13) || '-' || l.span)::tsquery AS mark
+      FROM listed l WHERE l.nth <= 4
+    UNION ALL
+    SELECT l.conversation_id, l.language, l.month, max(l.last_id::text)::uuid, least(p_before, n.first_id),
+           quote_literal('/t' || left(l.conversation_id::text, 13) || '-' || l.span / 8)::tsquery
+      FROM listed l
+      JOIN (SELECT x.conversation_id, min(x.first_id::text)::uuid AS first_id FROM listed x WHERE x.nth <= 4
+             GROUP BY x.conversation_id) n USING (conversation_id)
+     WHERE l.nth > 4 GROUP BY l.conversation_id, l.language, l.month, l.span / 8, n.first_id
+     ORDER BY 4 DESC
   LOOP
     EXIT WHEN v_span.last_id <= v_floor;
     v_place := array_position(p_languages, v_span.language);
@@ -184,7 +198,7 @@ BEGIN
                WHERE i.month = v_span.month
                  AND i.words @@ (p_narrow[v_place] && v_span.mark)
                  AND (p_exact[v_place] IS NULL OR ts_match_vq(i.words, p_exact[v_place]))
-                 AND (i.id > v_floor) IS TRUE AND (i.id < p_before) IS TRUE
+                 AND (i.id > v_floor) IS TRUE AND (i.id < v_span.upper) IS TRUE
                ORDER BY i.id DESC OFFSET 0) t
        CROSS JOIN LATERAL (
                SELECT 1 FROM messages m

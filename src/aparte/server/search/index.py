@@ -137,7 +137,8 @@ async def upsert_rows(tx: Tx, claimed: Claim, rows: Sequence[model.Row]) -> None
         """
         INSERT INTO message_search AS k (conversation_id, id, month, expires_at, words)
         SELECT $1::uuid, r.id, month_of(r.id), r.expires_at,
-               r.words::tsvector || array_to_tsvector(ARRAY['/s' || left($1::uuid::text, 13) || '-' || r.span]
+               r.words::tsvector || array_to_tsvector(ARRAY['/s' || left($1::uuid::text, 13) || '-' || r.span,
+                                                        '/t' || left($1::uuid::text, 13) || '-' || r.span / 8]
                  || string_to_array(r.marks, ' ') || search_stems(r.plain, $2))
           FROM unnest($3::uuid[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
                AS r (id, span, expires_at, words, plain, marks)
