@@ -224,6 +224,24 @@ async def test_one_that_is_stale_while_its_author_is_out_goes_when_they_are_back
     await bob.hears("late, and not lost")
 
 
+async def test_what_a_device_has_scheduled_that_is_gone_goes_out_from_another_one(
+    people: Company, two: tuple[Talker, Talker], server_admin: Admin
+) -> None:
+    alice, bob = two
+    tablet = await people.link(alice)
+    await tablet.client.send(bob.name, "from the tablet")
+    await bob.hears("from the tablet")
+    one = await tablet.client.scheduled.add(bob.name, "begun on the tablet", soon())
+    await _comes(lambda: _texts(alice, bob.name), ["begun on the tablet"])
+    await tablet.leave()
+    await alice.client.remove_device(tablet.device, PASSWORD)
+    await let_come(server_admin, one)
+    await bob.hears("begun on the tablet")
+    [heard] = [m for m in bob.heard if m.text == "begun on the tablet"]
+    assert heard.device == alice.device
+    assert not bob.refused()
+
+
 async def test_in_a_group_it_waits_with_its_key(people: Company, server_admin: Admin) -> None:
     """Nobody has alice's chain yet: it is given away with the message that is due."""
     alice, bob, carol = [await people.newcomer(name) for name in ("alice", "bob", "carol")]
