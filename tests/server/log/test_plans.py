@@ -151,7 +151,7 @@ async def check_all(grown: Grown) -> None:
         big,
     )
     deep = await grown.read(pages.BEFORE, caller, big, middle, 50, False)
-    assert newest < 600
+    assert newest < 800
     assert deep < newest * 1.5 + 50
     await check_entries(grown, big, middle)
 

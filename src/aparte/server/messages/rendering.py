@@ -45,7 +45,7 @@ def entry_of(row: Row, sealed: Sealed | None = None) -> Entry:
         client_message_id=row["client_message_id"],
         ordinal=row["ordinal"],
         target=Position(row["target_seq"], row["target_id"]) if row["target_id"] else None,
-        expires_at=row.get("expires_at"),
+        expires_at=row["expires_at"],
         body=body,
         sealed=sealed,
     )

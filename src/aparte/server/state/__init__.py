@@ -3,6 +3,6 @@
 Owns `account_state` and `account_revs`. Invariants: `rev` grows by one per change under the lock of the account's row
 in `account_revs`; the latest value wins; nothing of it is a log entry. Keys: `profile`, `privacy`, `device:<id>`,
 `contact:<id>`, `request:<id>`, `block:<id>`, `preferences:<conversation>`, `membership:<conversation>`,
-`read:<conversation>`, `hidden:<conversation>:<message>`, `draft:<conversation>`, `scheduled:<id>`,
-`held:<id>`, `moderation:<conversation>` (of moderators: how many messages wait).
+`read:<conversation>`, `hidden:<conversation>:<message>`, `thread:<conversation>:<root>`, `draft:<conversation>`,
+`scheduled:<id>`, `held:<id>`, `moderation:<conversation>` (of moderators: how many messages wait).
 """
