@@ -37,6 +37,8 @@ SLOW_MODE_SECONDS = 3_600
 TEXT = 4_000
 METADATA_BYTES = 8_192
 METADATA_KEYS = 50
+METADATA_QUERY = 500
+"""Characters of JSON in an address: its line fits whatever they are, though each may become twelve."""
 STATE_KEY = 100
 
 PAGE_MESSAGES = 100

@@ -300,6 +300,9 @@ async def test_the_directory_shows_rooms_and_channels_as_they_are_asked_for(worl
     assert await found(query=word, metadata='{"theme":"art"}') == []
     assert await found(name=f"{word} c") == [nsfw]
     assert await found(name=f"{word} d") == [old]
+    longest = '{"x":"' + "é" * (limits.METADATA_QUERY - 8) + '"}'
+    assert await found(query=word, metadata=longest) == []
+    assert await refusal(bob, "GET", "/directory", metadata=longest.replace('"x"', '"xy"')) == "invalid"
     for wrong in ("[]", "{", "3", '{"a":1e999}', '{"a":"\\u0000"}', '{"a":' * 20 + "1" + "}" * 20):
         assert await refusal(bob, "GET", "/directory", metadata=wrong) == "invalid"
 

@@ -27,7 +27,7 @@ from aparte.wire.groups import Invite
 from aparte.wire.ids import AccountId, ConversationId, EntryId, InviteId, InviteToken
 
 Limit = Annotated[int, Meta(ge=1, le=limits.PAGE_LIST)]
-MetadataText = Annotated[str, Meta(max_length=limits.METADATA_BYTES)]
+MetadataText = Annotated[str, Meta(max_length=limits.METADATA_QUERY)]
 
 
 class ListQuery(msgspec.Struct, frozen=True):

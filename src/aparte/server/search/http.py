@@ -20,7 +20,7 @@ from aparte.wire.search import FoundMessages, FoundPeople, FoundRooms, Has
 
 Typed = Annotated[str, Meta(max_length=limits.QUERY)]
 Page = Annotated[int, Meta(ge=1, le=limits.PAGE_FOUND)]
-FreeJson = Annotated[str, Meta(max_length=limits.METADATA_BYTES)]
+FreeJson = Annotated[str, Meta(max_length=limits.METADATA_QUERY)]
 _decode_object = Decoder(dict[str, Any])
 
 
