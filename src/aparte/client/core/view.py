@@ -97,8 +97,13 @@ def view_of(
         settings=unnamed(conversation.settings),
         roles={role.id: role for role in conversation.roles},
         members={member.person.id: seat_of(member) for member in members},
-        messages={message.id: message for message in messages},
+        messages={message.id: unflagged(message) for message in messages},
     )
+
+
+def unflagged(message: Message) -> Message:
+    """Give a message as its entries say it: how often it was flagged no entry says, and moderators ask."""
+    return msgspec.structs.replace(message, flag_count=0, moderation="approved")
 
 
 def unnamed(settings: ConversationSettings) -> ConversationSettings:
