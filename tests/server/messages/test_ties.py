@@ -300,3 +300,17 @@ async def test_ties_survive_an_edit_and_what_was_forwarded_is_not_edited(world: 
     body = {"client_message_id": str(uuid4()), "content": {"text": "other words"}}
     with pytest.raises(Problem, match="forbidden"):
         await bob.call("PATCH", f"/conversations/{room}/messages/{copy}", body)
+
+
+async def test_what_needs_looking_up_is_not_overtaken(world: World) -> None:
+    """Of one socket: the order in which somebody says things is the order in which they are said."""
+    alice, bob = await world.register("alice"), await world.register("bob")
+    room = await alice.room()
+    await bob.join(room)
+    texts = [f"{n} @{bob.username}" if n % 2 else str(n) for n in range(12)]
+    async with alice.gateway() as gateway:
+        for n, text in enumerate(texts):
+            message = {"client_message_id": str(uuid4()), "content": {"text": text}}
+            await gateway.send({"type": "send", "ref": n, "conversation": room, "message": message})
+        await gateway.wait(lambda frame: frame["type"] == "sent" and frame["ref"] == len(texts) - 1)
+    assert await bob.texts(room) == texts

@@ -124,8 +124,8 @@ async def _forwarded(
     """Give the words of another message, marked as such; they name nobody anew. Who cannot read it learns nothing."""
     try:
         standing = await conversations.authorise(reader, caller, forward.conversation, "read")
-    except Refusal:
-        raise Refusal("not_found", "forward") from None
+    except Refusal as refusal:
+        raise (Refusal("not_found", "forward") if refusal.code == "not_member" else refusal) from None
     rules.check_readable(standing)
     origin = await referenced.select_origin(reader, forward.conversation, forward.message, caller.account)
     if origin is None:
