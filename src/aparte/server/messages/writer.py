@@ -36,6 +36,8 @@ WAITING = 20_000
 UNDECIDED = frozenset({AGAIN, SCREEN})
 """Outcomes after which a message is written again."""
 
+Undecided = tuple[Outgoing, int]
+"""A message that is to be written again, with the outcome it has so far."""
 Screen = Callable[[Caller, ConversationId, SendMessage], Awaitable[None]]
 """Asks the word lists of a conversation; refuses with `held` or `filtered`."""
 
@@ -102,26 +104,30 @@ class Writer:
             self._work.clear()
             while self._fast:
                 batch = [self._fast.popleft() for _ in range(min(BATCH, len(self._fast)))]
-                aside: dict[ConversationId, list[Outgoing]] = {}
-                for message, _ in self._settle(batch, await self._write(batch, wait=False)):
-                    aside.setdefault(message.conversation, []).append(message)
-                for conversation, messages in aside.items():
-                    self._step_aside(conversation, messages)
+                aside: dict[ConversationId, list[Undecided]] = {}
+                for message, outcome in self._settle(batch, await self._write(batch, wait=False)):
+                    aside.setdefault(message.conversation, []).append((message, outcome))
+                for conversation, undecided in aside.items():
+                    self._step_aside(conversation, undecided)
 
-    async def _drain(self, conversation: ConversationId) -> None:
+    async def _drain(self, conversation: ConversationId, undecided: list[Undecided]) -> None:
         """Write one conversation's messages, waiting for its lock, until none is left; then it is fast again.
 
         Of those that are undecided the first is decided by the next round at the latest.
         """
         queue = self._slow[conversation]
         try:
+            await self._put_back(queue, undecided)
             while queue:
                 batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-                undecided = self._settle(batch, await self._write(batch, wait=True))
-                passed = [await self._screened(message, outcome) for message, outcome in undecided]
-                queue.extendleft(message for message in reversed(passed) if message is not None)
+                await self._put_back(queue, self._settle(batch, await self._write(batch, wait=True)))
         finally:
             del self._slow[conversation]
+
+    async def _put_back(self, queue: deque[Outgoing], undecided: list[Undecided]) -> None:
+        """Let what is undecided be written before all that came later, but for what the word lists keep."""
+        passed = [await self._screened(message, outcome) for message, outcome in undecided]
+        queue.extendleft(message for message in reversed(passed) if message is not None)
 
     async def _write(self, batch: list[Outgoing], *, wait: bool) -> "list[Verdict | Refusal]":
         BATCH_MESSAGES.observe(len(batch))
@@ -144,10 +150,10 @@ class Writer:
             log.error("batch_failed", error=type(error).__name__, size=len(batch))
             return [Refusal("internal")] * len(batch)
 
-    def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]") -> list[tuple[Outgoing, int]]:
+    def _settle(self, batch: list[Outgoing], verdicts: "list[Verdict | Refusal]") -> list[Undecided]:
         """Answer what is decided; gives what is not, with the outcome that it has so far."""
         hints: list[Hint] = []
-        undecided: list[tuple[Outgoing, int]] = []
+        undecided: list[Undecided] = []
         for message, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Verdict) and verdict.outcome in UNDECIDED:
                 undecided.append((message, verdict.outcome))
@@ -183,13 +189,13 @@ class Writer:
             return replace(message, screening=None)
         return None
 
-    def _step_aside(self, conversation: ConversationId, messages: list[Outgoing]) -> None:
+    def _step_aside(self, conversation: ConversationId, undecided: list[Undecided]) -> None:
         """Give a locked conversation a lane of its own; what is queued behind must not overtake it."""
         followers = [m for m in self._fast if m.conversation == conversation]
         if followers:
             self._fast = deque(m for m in self._fast if m.conversation != conversation)
-        self._slow[conversation] = deque([*messages, *followers])
-        self._tasks.start(self._drain(conversation), "messages.drain")
+        self._slow[conversation] = deque(followers)
+        self._tasks.start(self._drain(conversation, undecided), "messages.drain")
 
 
 def tell(message: Outgoing, answer: Placed | Refusal) -> None:
