@@ -1,61 +1,21 @@
-# ruff: noqa: ARG002 - a rule names all that it could go by
-"""Messages that are due later and drafts, from one device to another: said once, when they are due, to who reads then.
+"""Messages that are due later, from one device to another: said once, when they are due, to who reads then."""
 
-A scheduled message comes up to two minutes early where clocks differ: so tests schedule for 100 seconds ahead and let
-the server believe that these have passed.
-"""
-
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from aparte.client.errors import ClientError
-from aparte.client.scheduled import ScheduledMessage
-from aparte.wire.messages import Scheduled
-from tests.support.lies import InPlaceOf, Watching
-from tests.support.malice import Malice, Refused, Rule
+from tests.support.later import acquainted, comes_to, let_come, soon, status
 from tests.support.talk import PASSWORD, Company, Talker
 
 Admin = Any
-AHEAD = timedelta(seconds=100)
-
-
-def soon() -> datetime:
-    """Near enough to be let come."""
-    return datetime.now(UTC) + AHEAD
-
-
-async def let_come(admin: Admin, one: ScheduledMessage) -> None:
-    """Its time has come."""
-    await admin.execute(
-        "UPDATE scheduled_messages SET due_at = clock_timestamp(), look_at = clock_timestamp() WHERE scheduled_id = $1",
-        one.id,
-    )
-
-
-async def status(admin: Admin, one: ScheduledMessage) -> str:
-    """What the server made of it."""
-    found: str = await admin.fetchval("SELECT status FROM scheduled_messages WHERE scheduled_id = $1", one.id)
-    return found
-
-
-async def becomes(admin: Admin, one: ScheduledMessage, wanted: str) -> None:
-    """Wait for a status."""
-    async with asyncio.timeout(15):
-        while await status(admin, one) != wanted:  # noqa: ASYNC110 - the database rings nobody here
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
 async def two(people: Company) -> tuple[Talker, Talker]:
     """Alice and bob, who have spoken."""
-    alice, bob = await people.newcomer("alice"), await people.newcomer("bob")
-    await alice.client.send(bob.name, "hello")
-    await bob.hears("hello")
-    return alice, bob
+    return await acquainted(people)
 
 
 async def test_in_a_room_it_is_said_when_its_time_has_come(people: Company) -> None:
@@ -117,11 +77,11 @@ async def test_another_device_reads_changes_and_cancels_what_one_has_scheduled(
     async def read() -> list[str | None]:
         return [s.text for s in await tablet.client.scheduled.list(bob.name)]
 
-    await _comes(read, ["first words", "never said"])
+    await comes_to(read, ["first words", "never said"])
     await tablet.client.scheduled.cancel(bob.name, gone.id)
     changed = await tablet.client.scheduled.change(bob.name, one.id, text="other words")
     assert changed.text == "other words"
-    await _comes(lambda: _texts(alice, bob.name), ["other words"])
+    await comes_to(lambda: _texts(alice, bob.name), ["other words"])
     await let_come(server_admin, one)
     await bob.hears("other words")
     assert not {"first words", "never said"} & set(bob.texts())
@@ -129,13 +89,6 @@ async def test_another_device_reads_changes_and_cancels_what_one_has_scheduled(
 
 async def _texts(talker: Talker, target: str) -> list[str | None]:
     return [s.text for s in await talker.client.scheduled.list(target)]
-
-
-async def _comes(read: Any, wanted: list[str | None]) -> None:
-    async with asyncio.timeout(15):
-        while (found := await read()) != wanted:  # noqa: ASYNC110 - keys come by the mailbox, which rings nobody here
-            await asyncio.sleep(0.05)
-    assert found == wanted
 
 
 async def test_it_says_all_that_a_message_can_say(two: tuple[Talker, Talker], server_admin: Admin) -> None:
@@ -167,7 +120,7 @@ async def test_in_a_room_too(people: Company, server_admin: Admin) -> None:
     changed = await alice.client.scheduled.change(room, one.id, at=soon() + timedelta(days=300))
     assert changed.due > one.due + timedelta(days=299)
     await let_come(server_admin, one)
-    await becomes(server_admin, one, "sent")
+    await comes_to(lambda: status(server_admin, one), "sent")
     [found] = [m for m in await alice.client.history(room) if m.text == "all of it"]
     assert found.root == root.id
     row = await server_admin.fetchrow("SELECT reply_id, expires_at FROM messages WHERE id = $1", found.id)
@@ -218,7 +171,7 @@ async def test_one_that_is_stale_while_its_author_is_out_goes_when_they_are_back
     await alice.leave()
     await people.link(bob)
     await let_come(server_admin, one)
-    await becomes(server_admin, one, "stale")
+    await comes_to(lambda: status(server_admin, one), "stale")
     assert "late, and not lost" not in bob.texts()
     await alice.come_back()
     await bob.hears("late, and not lost")
@@ -232,7 +185,7 @@ async def test_what_a_device_has_scheduled_that_is_gone_goes_out_from_another_on
     await tablet.client.send(bob.name, "from the tablet")
     await bob.hears("from the tablet")
     one = await tablet.client.scheduled.add(bob.name, "begun on the tablet", soon())
-    await _comes(lambda: _texts(alice, bob.name), ["begun on the tablet"])
+    await comes_to(lambda: _texts(alice, bob.name), ["begun on the tablet"])
     await tablet.leave()
     await alice.client.remove_device(tablet.device, PASSWORD)
     await let_come(server_admin, one)
@@ -272,168 +225,3 @@ async def test_in_a_group_whose_members_change_it_is_for_who_is_in_when_it_comes
     await bob.hears("not for carol")
     await dave.hears("not for carol")
     assert "not for carol" not in carol.texts()
-
-
-# A server that lies ---------------------------------------------------------------------------------------------------
-
-
-async def test_one_that_comes_early_is_refused(two: tuple[Talker, Talker], server_admin: Admin) -> None:
-    alice, bob = two
-    one = await alice.client.scheduled.add(bob.name, "not before tomorrow", soon() + timedelta(days=1))
-    await let_come(server_admin, one)
-    await bob.comes(lambda: "bad_entry" in bob.refused(), "refused")
-    assert "not before tomorrow" not in bob.texts()
-    await alice.client.send(bob.name, "and on")
-    await bob.hears("and on")
-
-
-async def test_one_that_is_played_again_is_refused(
-    evil: Malice, two: tuple[Talker, Talker], server_admin: Admin
-) -> None:
-    alice, bob = two
-    with evil.doing(Watching(bob)) as watching:
-        one = await alice.client.scheduled.add(bob.name, "once", soon())
-        await let_come(server_admin, one)
-        await bob.hears("once")
-        await alice.client.send(bob.name, "between")
-        await bob.hears("between")
-    [seq] = [seq for seq, entry in watching.found.items() if entry.sealed and entry.sealed.counter == 0]
-    with evil.doing(InPlaceOf(bob, {seq + 2: watching.found[seq]})):
-        await alice.client.send(bob.name, "in whose place it comes")
-        await bob.comes(lambda: "replayed" in bob.refused(), "refused")
-    assert bob.texts().count("once") == 1
-
-
-class Keeping(Rule):
-    """Keeps what a device was shown of scheduled messages, as it was sealed before."""
-
-    done = 1
-
-    def __init__(self) -> None:
-        """Keep it."""
-        self.sealed: list[Scheduled] = []
-
-    def answer(self, asker: Any, path: str, answer: Any) -> Any:
-        """Keep what is told."""
-        if "/scheduled" in path and isinstance(answer, dict) and "sealed" in answer:
-            self.sealed.append(msgspec.convert(answer, Scheduled))
-        return answer
-
-
-async def test_words_of_before_are_not_read_beside_those_of_after(
-    evil: Malice, two: tuple[Talker, Talker], server_admin: Admin
-) -> None:
-    """The server has both sealings, and everybody has both keys: the first that comes is the one that counts."""
-    alice, bob = two
-    with evil.doing(Keeping()) as keeping, evil.doing(Watching(bob)) as watching:
-        one = await alice.client.scheduled.add(bob.name, "words of before", soon())
-        await alice.client.scheduled.change(bob.name, one.id, text="words of after")
-        await let_come(server_admin, one)
-        await bob.hears("words of after")
-    before = keeping.sealed[0].sealed
-    [entry] = [entry for entry in watching.found.values() if entry.sealed and entry.sealed.counter == 0]
-    assert before is not None
-    assert entry.sealed is not None
-    again = msgspec.structs.replace(
-        entry, sealed=msgspec.structs.replace(entry.sealed, sealed=before.sealed, envelope=None)
-    )
-    with evil.doing(InPlaceOf(bob, {entry.seq + 1: again})):
-        await alice.client.send(bob.name, "in whose place it comes")
-        await bob.comes(lambda: "replayed" in bob.refused(), "refused")
-    assert "words of before" not in bob.texts()
-
-
-async def test_one_that_was_taken_back_and_is_sent_all_the_same_is_told_to_its_author(
-    evil: Malice, two: tuple[Talker, Talker]
-) -> None:
-    alice, bob = two
-    with evil.doing(Keeping()) as keeping, evil.doing(Watching(alice)) as watching:
-        one = await alice.client.scheduled.add(bob.name, "on second thoughts", soon())
-        await alice.client.scheduled.cancel(bob.name, one.id)
-        sent = await alice.client.send(bob.name, "an entry to put it into")
-        await bob.hears("an entry to put it into")
-        await alice.comes(lambda: sent.seq in watching.found, "one's own entry")
-    kept, entry = keeping.sealed[0], watching.found[sent.seq]
-    assert kept.sealed is not None
-    assert entry.sealed is not None
-    body = msgspec.structs.replace(
-        entry.sealed, counter=0, prev=bytes(32), sealed=kept.sealed.sealed, epoch=kept.sealed.epoch, envelope=None
-    )
-    false = msgspec.structs.replace(entry, client_message_id=kept.client_message_id, sealed=body)
-    with evil.doing(InPlaceOf(alice, {sent.seq + 1: false})):
-        await bob.client.send(alice.name, "in whose place it comes")
-        await alice.comes(lambda: "entry_forked" in alice.refused(), "refused")
-
-
-# Drafts ---------------------------------------------------------------------------------------------------------------
-
-
-async def test_a_draft_is_found_on_ones_other_devices_and_gone_once_it_is_sent(
-    people: Company, two: tuple[Talker, Talker]
-) -> None:
-    alice, bob = two
-    tablet = await people.link(alice)
-    room = f"#room-{alice.username}"
-    await alice.client.new_room(room)
-    for target in (bob.name, room, "@me"):
-        assert await tablet.client.draft(target) is None
-        await alice.client.set_draft(target, f"half a sentence for {target}")
-        assert await tablet.client.draft(target) == f"half a sentence for {target}"
-    await tablet.client.set_draft(bob.name, "and the other half")
-    assert await alice.client.draft(bob.name) == "and the other half"
-    await alice.client.send(bob.name, "all of it")
-    assert await tablet.client.draft(bob.name) is None
-    assert await tablet.client.draft(room) == f"half a sentence for {room}"
-    await tablet.client.set_draft(room, "")
-    assert await alice.client.draft(room) is None
-
-
-async def test_a_draft_that_is_too_long_is_refused_and_the_one_before_stays(two: tuple[Talker, Talker]) -> None:
-    alice, bob = two
-    await alice.client.set_draft(bob.name, "x" * 4_000)
-    with pytest.raises(ClientError) as error:
-        await alice.client.set_draft(bob.name, "x" * 4_001)
-    assert error.value.code == "invalid"
-    assert await alice.client.draft(bob.name) == "x" * 4_000
-
-
-async def test_after_another_account_key_old_drafts_are_gone_and_new_ones_are_read(
-    people: Company, two: tuple[Talker, Talker]
-) -> None:
-    alice, bob = two
-    lost, kept = await people.link(alice), await people.link(alice)
-    await alice.client.set_draft(bob.name, "sealed under the old key")
-    await alice.client.keys.revoke(lost.device, PASSWORD)
-    assert await alice.client.draft(bob.name) is None
-    await alice.client.set_draft(bob.name, "under the new one")
-    async with asyncio.timeout(15):
-        while await kept.client.draft(bob.name) != "under the new one":  # noqa: ASYNC110 - the key comes by the mailbox
-            await asyncio.sleep(0.05)
-
-
-async def test_a_draft_written_without_a_server_is_kept_and_handed_in_later(
-    evil: Malice, people: Company, two: tuple[Talker, Talker]
-) -> None:
-    class Deaf(Rule):
-        """Takes no drafts."""
-
-        def path(self, asker: Any, method: str, path: str) -> str:
-            """Refuse."""
-            if method == "PUT" and path.endswith("/draft"):
-                self.done += 1
-                raise Refused("unavailable")
-            return path
-
-    alice, bob = two
-    alice.client._session.patience = 0.2
-    with evil.doing(Deaf()):
-        await alice.client.set_draft(bob.name, "written on the train")
-        assert await alice.client.draft(bob.name) == "written on the train"
-    await alice.leave()
-    await alice.come_back()
-    tablet = await people.link(alice)
-
-    async def read() -> list[str | None]:
-        return [await tablet.client.draft(bob.name)]
-
-    await _comes(read, ["written on the train"])
