@@ -1,0 +1,184 @@
+"""A process may die at every step of an approval: the message is said once, and never before it is approved."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from tests.support import database, rooms
+
+from aparte.server.filters import actions as filters
+from aparte.server.filters.model import HeldRow
+from aparte.server.kit.caller import Caller
+from aparte.server.kit.db import Database
+from aparte.server.messages import actions as messages
+from aparte.server.messages.lanes import Lanes
+from aparte.server.messages.writer import Writer
+from aparte.server.moderation import actions
+from aparte.server.moderation.model import Send
+from aparte.server.state import actions as state
+from aparte.wire.content import MessageContent
+from aparte.wire.errors import Refusal
+from aparte.wire.ids import ClientMessageId, ConversationId, HeldId
+from aparte.wire.messages import SendMessage, Sent
+from aparte.wire.moderation import Decision, Held, Word, WordList
+
+Admin = Any
+YES = Decision(approve=True)
+
+
+class Scene:
+    """A screened room, its owner, and an author whose words wait."""
+
+    def __init__(self, db: Database, writer: Writer, owner: Caller, author: Caller, room: ConversationId) -> None:
+        self.db, self.writer, self.owner, self.author, self.room = db, writer, owner, author, room
+        self.send: Send = partial(messages.send_screened, writer)
+
+    async def hold(self, text: str = "spam") -> HeldId:
+        """Say something that waits."""
+        message = SendMessage(ClientMessageId(uuid4()), MessageContent(text))
+        with pytest.raises(Refusal, match="held") as told:
+            await messages.send(self.writer, self.author, self.room, message)
+        return HeldId(UUID(told.value.data["held"]))
+
+    async def approve(self, held: HeldId) -> HeldRow:
+        """Write the decision, and die."""
+        return await filters.decide(self.db, self.owner, self.room, held, YES)
+
+    async def waiting(self) -> list[Held]:
+        """What moderators are shown."""
+        return (await filters.held(self.db, self.owner, self.room, HeldId(UUID(int=0)))).held
+
+    async def round(self) -> int:
+        """One look at what is approved and not settled."""
+        return await actions.send_approved(self.db, self.send, seconds=0)
+
+    async def own_state(self) -> dict[str, Any]:
+        """The author's account state about what waits."""
+        page = await state.page(self.db, self.author, 0)
+        return {item.key: item.value for item in page.items if item.key.startswith("held:")}
+
+
+@pytest.fixture
+async def scene(cluster: database.Cluster, database_name: str, db: Database, admin: Admin) -> AsyncIterator[Scene]:
+    """A process on a database of its own."""
+    owner, author = await rooms.person(admin), await rooms.person(admin)
+    room = await rooms.room(admin, owner, author)
+    await admin.execute("UPDATE heads SET is_screened = true WHERE conversation_id = $1", room)
+    await filters.put_words(db, owner, room, WordList([Word("spam")]))
+    lanes = Lanes(cluster.dsn(database_name, service=True))
+    writer = Writer(lanes, lambda _: None, db, partial(filters.screen, db))
+    writer.start()
+    yield Scene(db, writer, owner, author, room)
+    await writer.close()
+    await lanes.close()
+
+
+async def said(admin: Admin, room: ConversationId) -> list[str]:
+    """What is said in a conversation, in order."""
+    rows = await admin.fetch(
+        "SELECT content ->> 'text' AS t FROM messages WHERE conversation_id = $1 ORDER BY id", room
+    )
+    return [row["t"] for row in rows]
+
+
+async def test_dead_after_deciding(scene: Scene, admin: Admin) -> None:
+    held = await scene.hold()
+    assert await scene.round() == 0
+    row = await scene.approve(held)
+    assert (row.status, await said(admin, scene.room)) == ("approved", [])
+    assert (await scene.own_state())[f"held:{held}"]["status"] == "approved"
+    assert await scene.round() == 1
+    assert await said(admin, scene.room) == ["spam"]
+    assert await scene.round() == 0
+    assert await scene.own_state() == {f"held:{held}": None}
+
+
+async def test_dead_after_sending(scene: Scene, admin: Admin) -> None:
+    held = await scene.hold()
+    row = await scene.approve(held)
+    assert row.message is not None
+    first = await scene.send(scene.author, scene.room, row.message)
+    assert await scene.round() == 1
+    assert await said(admin, scene.room) == ["spam"]
+    kept = await admin.fetchrow("SELECT sent_id, message, status FROM held_messages WHERE held_id = $1", held)
+    assert (kept["sent_id"], kept["message"], kept["status"]) == (first.id, None, "approved")
+
+
+async def test_several_processes_send_it_once(scene: Scene, admin: Admin) -> None:
+    for n in range(5):
+        await scene.approve(await scene.hold(f"spam {n}"))
+    await asyncio.gather(*(scene.round() for _ in range(4)))
+    assert sorted(await said(admin, scene.room)) == [f"spam {n}" for n in range(5)]
+    assert await scene.round() == 0
+
+
+@pytest.mark.parametrize("code", ["unavailable", "slow_mode", "internal"])
+async def test_what_says_nothing_of_the_message_is_tried_again(scene: Scene, admin: Admin, code: str) -> None:
+    held = await scene.hold()
+
+    async def refusing(_caller: Caller, _room: ConversationId, _message: SendMessage) -> Sent:
+        if code == "internal":
+            raise RuntimeError("something else")
+        raise Refusal(code)
+
+    told = await actions.decide(scene.db, refusing, scene.owner, scene.room, held, YES)
+    assert (told.status, told.message) == ("approved", None)
+    assert [held.status for held in await scene.waiting()] == ["approved"]
+    assert await scene.round() == 1
+    assert await said(admin, scene.room) == ["spam"]
+
+
+async def test_what_the_server_stumbles_over_for_a_day_is_given_up(scene: Scene, admin: Admin) -> None:
+    held = await scene.hold()
+    await scene.approve(held)
+
+    async def failing(_caller: Caller, _room: ConversationId, _message: SendMessage) -> Sent:
+        raise RuntimeError("always")
+
+    assert await actions.send_approved(scene.db, failing, 0) == 1
+    await admin.execute("UPDATE held_messages SET decided_at = decided_at - interval '25 hours'")
+    assert await actions.send_approved(scene.db, failing, 0) == 1
+    assert (await scene.own_state())[f"held:{held}"]["reason"] == "internal"
+    assert await scene.round() == 0
+
+
+async def test_slow_mode_is_no_reason_to_reject(scene: Scene, admin: Admin) -> None:
+    """It was said when its author might; what they have said since makes it wait, and no more."""
+    held = await scene.hold()
+    await messages.send(
+        scene.writer, scene.author, scene.room, SendMessage(ClientMessageId(uuid4()), MessageContent("x"))
+    )
+    await admin.execute("UPDATE heads SET slow_seconds = 3600 WHERE conversation_id = $1", scene.room)
+    told = await actions.decide(scene.db, scene.send, scene.owner, scene.room, held, YES)
+    assert (told.status, told.message) == ("approved", None)
+    await admin.execute("UPDATE heads SET slow_seconds = 0 WHERE conversation_id = $1", scene.room)
+    assert await scene.round() == 1
+    assert await said(admin, scene.room) == ["x", "spam"]
+
+
+async def test_what_was_decided_is_forgotten_after_thirty_days(scene: Scene, db: Database, admin: Admin) -> None:
+    """Rejected, sent and withdrawn ones; what waits, waits."""
+    rejected, sent, withdrawn, pending = [await scene.hold(f"spam {n}") for n in range(4)]
+    await filters.decide(db, scene.owner, scene.room, rejected, Decision(approve=False))
+    await actions.decide(db, scene.send, scene.owner, scene.room, sent, YES)
+    await filters.withdraw(db, scene.author, scene.room, withdrawn)
+
+    async def forget(days: int) -> int:
+        await admin.execute(
+            "UPDATE held_messages SET decided_at = clock_timestamp() - make_interval(days => $1)"
+            " WHERE decided_at IS NOT NULL",
+            days,
+        )
+        async with db.transaction() as tx:
+            return await filters.forget_over(tx)
+
+    assert await forget(29) == 0
+    assert await forget(31) == 3
+    assert [held.id for held in await scene.waiting()] == [pending]
+    assert {key for key, value in (await scene.own_state()).items() if value} == {f"held:{pending}"}
+    await admin.execute("UPDATE heads SET closed = 2 WHERE conversation_id = $1", scene.room)
+    assert await forget(31) == 1
+    assert not any((await scene.own_state()).values())
