@@ -134,7 +134,7 @@ async def test_another_device_of_the_account_seals_it_again(process: Process, ad
 @pytest.mark.parametrize(
     "what",
     [
-        {"sealed": os.urandom(193)},
+        {"sealed": bytes(193)},
         {"chain": 7},
         {"chain": 7, "key": b"x"},
         {"epoch": 9},
