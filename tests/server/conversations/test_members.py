@@ -271,6 +271,17 @@ async def test_who_is_silenced_reads_and_does_not_write(world: World) -> None:
     await say(bob, at)
 
 
+async def test_who_may_not_speak_any_more_takes_their_own_words_back(world: World) -> None:
+    """Nobody is bound to what they said because they may say nothing else; bringing it back would be speaking."""
+    owner, bob, carol, at = await people(world)
+    mine, theirs = await say(bob, at), await say(carol, at)
+    await owner.call("PUT", f"{at}/members/{bob.account}/silence", {"until": LATER})
+    await bob.call("DELETE", f"{at}/messages/{mine['id']}", client_message_id=uuid4())
+    again = bob.post(f"{at}/messages/{mine['id']}/restore", {"client_message_id": str(uuid4())})
+    await refused("silenced", again)
+    await refused("forbidden", bob.call("DELETE", f"{at}/messages/{theirs['id']}", client_message_id=uuid4()))
+
+
 async def test_a_silence_ends_by_itself(world: World, server_admin: Any) -> None:
     """B-117: silenced is who is silenced now, not who was."""
     owner, bob, _, at = await people(world)
@@ -396,7 +407,7 @@ async def test_the_trail_tells_who_did_what_to_whom(world: World, server_admin: 
     await bob.post(f"{at}/leave")
     rows = await server_admin.fetch(
         "SELECT event, account_id, resource_id, details::text AS details FROM audit_entries"
-        " WHERE conversation_id = $1 ORDER BY id",
+        " WHERE conversation_id = $1 ORDER BY created_at",
         at.rpartition("/")[2],
     )
     told = [(row["event"], str(row["account_id"]), row["resource_id"]) for row in rows]

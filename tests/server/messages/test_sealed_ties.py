@@ -176,6 +176,7 @@ async def test_roles_and_silence_narrow_beside_the_chain(
     )
     assert await code(sealing, circle.b, kind, target) == "silenced"
     assert await code(sealing, circle.b, kinds.REACTION, said, tag=bytes(16)) == "silenced"
+    await say(sealing, circle.b, kinds.DELETION, said)
     await say(sealing, circle.a)
 
 

@@ -14,8 +14,9 @@ from aparte.wire.content import ConversationKind, ConversationSettings, Mode, Pe
 from aparte.wire.groups import SignedStatement
 from aparte.wire.ids import AccountId, ConversationId, DeviceId, EntryId, InviteId, Position, RoleId, SessionId
 
-Right = Literal["read"] | Permission
-"""What `authorise` decides on: to read, which whoever is in may, or something that roles and overrides decide."""
+Right = Literal["read", "retract"] | Permission
+"""What `authorise` decides on: to read and to take one's own words back, which whoever is in may, or something that
+roles and overrides decide."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ def check(right: Right, standing: Standing, platform: PlatformRole) -> None:
     """Refuse what the caller may not do: with `forbidden`, `silenced` (until when and why) or `archived`."""
     if right == "read":
         return
-    if platform == "guest" or right not in standing.rights:
+    if platform == "guest" or (right != "retract" and right not in standing.rights):
         raise Refusal("forbidden")
-    if standing.silenced_until is not None and right not in WHILE_SILENCED:
+    if standing.silenced_until is not None and right not in WHILE_SILENCED | {"retract"}:
         told = {"until": standing.silenced_until.isoformat(), "reason": standing.silence_reason}
         raise Refusal("silenced", data=told)
     if right not in IN_ARCHIVE:

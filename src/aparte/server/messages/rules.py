@@ -47,7 +47,7 @@ ROLES: tuple[Role, ...] = ("member", "moderator", "admin", "owner")
 RIGHTS: dict[int, Right] = {
     kinds.MESSAGE: "post",
     kinds.EDIT: "post",
-    kinds.DELETION: "post",
+    kinds.DELETION: "retract",
     kinds.REACTION: "react",
     kinds.PIN: "pin",
     kinds.PROFILE: "edit_profile",

@@ -54,7 +54,7 @@ async def delete(
         if isinstance(target, Repeat):
             return sent(conversation, target.position)
         own = target.account == caller.account
-        await conversations.authorise(tx, caller, conversation, "post" if own else "manage_messages")
+        await conversations.authorise(tx, caller, conversation, "retract" if own else "manage_messages")
         rules.check_delete(target)
         at = await append(tx, caller, wanted, target)
         await store.update_deleted(tx, conversation, message, at.id)

@@ -22,13 +22,13 @@ async def distribute(
     """
     conversations.check_platform(caller.role)
     async with db.read() as reader:
-        await conversations.authorise(reader, caller, conversation, "post")
+        await conversations.authorise(reader, caller, conversation, "retract")
     covering = await coverage.present(conversation)
     awake = rules.check_distributions(covering, caller.device, given)
     async with db.transaction() as tx:
         # Under the head's lock: an entry sees all of a part or nothing, and the epoch of both is the same.
         head = await log.lock(tx, conversation)
-        await conversations.authorise(tx, caller, conversation, "post")
+        await conversations.authorise(tx, caller, conversation, "retract")
         if head.epoch != given.epoch:
             raise Refusal("stale_epoch", data={"epoch": head.epoch, "roster": (head.roster or b"").hex()})
         await sender_keys.delete_other_chains(tx, conversation, caller.device, given.chain, PENDING_CHAINS - 1)

@@ -157,7 +157,8 @@ async def _target(tx: Tx, caller: Caller, conversation: ConversationId, entry: S
         # Readers let the author and moderators up delete and restore; what somebody else deleted is not the author's
         # to bring back.
         is_own = target.account == caller.account and (entry.on or target.deleted_by == caller.account)
-        right: Right = "post" if is_own else "manage_messages"
+        own: Right = "retract" if entry.on else "post"
+        right: Right = own if is_own else "manage_messages"
         await conversations.authorise(tx, caller, conversation, right)
         if entry.on:
             rules.check_delete(target)
