@@ -19,6 +19,7 @@ from aparte.wire.accounts import StatePage
 from aparte.wire.conversations import Conversation, MemberPage
 from aparte.wire.ids import AccountId, EntryId
 from aparte.wire.messages import EntryPage, MessagePage
+from tests.support import moderating
 from tests.support.marking import follow, pin, react, reply
 from tests.support.people import Device, Problem, World
 
@@ -291,6 +292,25 @@ async def follow_or_not(life: Life) -> None:
     await reply(life.bob, life.room, root, "changes nothing of it")
 
 
+async def held_and_decided(life: Life) -> None:
+    """Somebody's words wait; what is approved is said, what is rejected or taken back is not."""
+    at = f"/conversations/{life.room}"
+    await life.owner.call("PUT", f"{at}/words", {"words": [{"text": "held"}]})
+    await life.owner.call("PATCH", at, {"metadata": {"auto_moderate": True}})
+    await life.owner.call("PATCH", f"{at}/members/{life.carol.account}", {"permissions": {}, "role": "member"})
+    held = [await moderating.hold(life.carol, life.room, f"held {n}") for n in range(3)]
+    await moderating.decide(life.owner, life.room, held[0])
+    await moderating.decide(life.owner, life.room, held[1], approve=False)
+    await moderating.withdraw(life.carol, life.room, held[2])
+    await life.owner.call("PATCH", at, {"metadata": {}})
+
+
+async def flag(life: Life) -> None:
+    message = await life.a_message(of=life.carol)
+    for who in (life.owner, life.phone):
+        await moderating.flag(who, life.room, message)
+
+
 ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     say: {kinds.MESSAGE},
     say_from_my_phone: {kinds.MESSAGE},
@@ -323,6 +343,8 @@ ACTIONS: dict[Callable[[Life], Awaitable[None]], set[int]] = {
     nickname: {kinds.NICKNAME},
     ban_and_lift: {kinds.REMOVED, kinds.JOINED},
     hand_over_and_back: {kinds.ROLE, kinds.RIGHTS},
+    held_and_decided: {kinds.MESSAGE, kinds.SETTINGS},
+    flag: set(),
 }
 
 

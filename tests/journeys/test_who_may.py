@@ -61,6 +61,7 @@ UNSIGNED = {"statement": base64.b64encode(bytes(165)).decode(), "signature": bas
 DISTRIBUTED = {"chain": 1, "epoch": 999, "envelopes": [{"device": str(uuid4()), "type": 2, "body": "AAAA"}]}
 """A part of a distribution in another epoch."""
 
+HELD_ONE = CONVERSATION + "/held/0b1ec700-0000-4000-8000-000000000000"
 SCHEDULED = CONVERSATION + "/scheduled"
 PLANNED_ONE = SCHEDULED + "/0b1ec700-0000-4000-8000-000000000000"
 NEXT = content()
@@ -140,6 +141,16 @@ CASES += [
     Case("GET", CONVERSATION + "/threads", "member", writes=False),
     Case("PUT", MESSAGE + "/follow", "member", {"on": True}, writes=False),
 ]
+CASES += [
+    Case("GET", CONVERSATION + "/words", "moderator"),
+    Case("PUT", CONVERSATION + "/words", "moderator", {"words": [{"text": "spam"}]}),
+    Case("GET", CONVERSATION + "/held", "member", writes=False),
+    Case("DELETE", HELD_ONE, "fetching"),
+    Case("POST", HELD_ONE + "/decision", "moderator", {"approve": True}),
+    Case("PUT", MESSAGE + "/flag", "member", {"reason": "spam"}),
+    Case("DELETE", MESSAGE + "/flag", "member"),
+    Case("GET", CONVERSATION + "/flags", "moderator"),
+]
 ENDING = Case("DELETE", CONVERSATION, "owner")
 """Asked last: nothing is left to ask."""
 RANK = {"member": 0, "moderator": 1, "admin": 2, "owner": 3}
@@ -196,7 +207,7 @@ def expected(case: Case, who: str) -> str:
     if case.takes == "author" or (who == "guest" and case.writes):
         return "forbidden"
     rank = RANK["member" if who == "guest" else who]
-    allowed = "not_found" if case.path == ROLE else "done"
+    allowed = "not_found" if case.path in {ROLE, HELD_ONE + "/decision"} else "done"
     return allowed if rank >= RANK[case.takes] else "forbidden"
 
 
@@ -288,6 +299,14 @@ IN_DIRECT = {
     ("DELETE", PLANNED_ONE): "not_found",
     ("PUT", CONVERSATION + "/draft"): "done",
     ("DELETE", CONVERSATION + "/draft"): "done",
+    ("GET", CONVERSATION + "/words"): "forbidden",
+    ("PUT", CONVERSATION + "/words"): "forbidden",
+    ("GET", CONVERSATION + "/held"): "mode_mismatch",
+    ("DELETE", HELD_ONE): "not_found",
+    ("POST", HELD_ONE + "/decision"): "forbidden",
+    ("PUT", MESSAGE + "/flag"): "mode_mismatch",
+    ("DELETE", MESSAGE + "/flag"): "mode_mismatch",
+    ("GET", CONVERSATION + "/flags"): "forbidden",
 }
 """What either of the two gets in a direct conversation: nobody manages it, nobody leaves, nothing readable is done."""
 
@@ -333,6 +352,10 @@ BY_MODERATORS = {
     ("GET", CONVERSATION + "/bans"): "done",
     ("DELETE", CONVERSATION + "/bans/{account}"): "done",
     ("GET", CONVERSATION + "/silences"): "done",
+    ("GET", CONVERSATION + "/words"): "mode_mismatch",
+    ("PUT", CONVERSATION + "/words"): "mode_mismatch",
+    ("POST", HELD_ONE + "/decision"): "mode_mismatch",
+    ("GET", CONVERSATION + "/flags"): "mode_mismatch",
 }
 BY_OWNERS = BY_MODERATORS | {
     ("PUT", CARD): "not_found",
@@ -400,6 +423,8 @@ async def test_every_route_of_a_conversation_has_its_row(world: World) -> None:
         INVITE: CONVERSATION + "/invites/{invite}",
         ROLE: CONVERSATION + "/roles/{role}",
         PLANNED_ONE: SCHEDULED + "/{scheduled}",
+        HELD_ONE: CONVERSATION + "/held/{held}",
+        HELD_ONE + "/decision": CONVERSATION + "/held/{held}/decision",
         REACTORS: MESSAGE + "/reactions",
     }
     assert routes == {(case.method, named.get(case.path, case.path)) for case in [*CASES, ENDING]}

@@ -36,6 +36,12 @@ def outcome(row: HeldRow, code: str, now: datetime) -> Outcome:
     return Outcome() if code in TRANSIENT and not is_stuck else Outcome(refused=code)
 
 
+def check_readable(standing: Standing) -> None:
+    """Refuse what the server cannot read: nothing is flagged there."""
+    if standing.mode != "server":
+        raise Refusal("mode_mismatch")
+
+
 def check_flag(standing: Standing, message: Message) -> None:
     """One flags what others say, and what is there."""
     if message.account == standing.account:

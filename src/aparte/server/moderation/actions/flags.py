@@ -32,7 +32,7 @@ async def flagged(
 ) -> FlaggedPage:
     """Page through flagged messages that are there, the newest first."""
     async with db.read() as reader:
-        await conversations.authorise(reader, caller, conversation, "manage_messages")
+        rules.check_readable(await conversations.authorise(reader, caller, conversation, "manage_messages"))
         found = {flags.message: flags for flags in await store.select_flagged(reader, conversation, before, limit)}
     shown = await messages.some(db, caller, [(conversation, message) for message in found], with_flags=True)
     following = list(found)[-1] if len(found) == limit else None
