@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aparte.catalogue import text
 from aparte.client import ClientError, NotSignedIn, Unreachable, describe, language_of
 from aparte.client.core import retry
 from aparte.client.core.acks import Acks
@@ -91,7 +92,8 @@ def test_at_the_end_nothing_waits_for_its_second() -> None:
 
 def test_every_code_has_its_words_in_both_languages() -> None:
     assert ERRORS.keys() == CODES.keys() | OWN_CODES.keys()
-    for english, french in ERRORS.values():
+    for code in ERRORS:
+        english, french = text("errors", code, "en"), text("errors", code, "fr")
         assert english.endswith(".")
         assert french.endswith(".")
         assert english != french
