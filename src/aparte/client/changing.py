@@ -99,15 +99,19 @@ class Changing:
             return await self._private.restore(conversation, message, SEND_SECONDS)
         return await messages.restore(self._session, conversation, message)
 
-    async def react(self, target: str, message: EntryId, reaction: tuple[str, bool]) -> Sent:
-        """Set a reaction, or take it back."""
-        conversation = await self._private.check(await self._places.resolve(target))
-        return await self._private.react(conversation, message, reaction, SEND_SECONDS)
+    async def react(self, target: str, message: EntryId, reaction: tuple[str, bool]) -> Sent | None:
+        """Set a reaction, or take it back; None where it was so already, as far as the server can tell."""
+        conversation = await self._places.resolve(target)
+        if await self._private.has(conversation):
+            return await self._private.react(conversation, message, reaction, SEND_SECONDS)
+        return await messages.react(self._session, conversation, message, reaction[0], on=reaction[1])
 
-    async def pin(self, target: str, message: EntryId, *, on: bool) -> Sent:
-        """Pin a message, or unpin it."""
-        conversation = await self._private.check(await self._places.resolve(target))
-        return await self._private.pin(conversation, message, SEND_SECONDS, on=on)
+    async def pin(self, target: str, message: EntryId, *, on: bool) -> Sent | None:
+        """Pin a message, or unpin it; None where it was so already, as far as the server can tell."""
+        conversation = await self._places.resolve(target)
+        if await self._private.has(conversation):
+            return await self._private.pin(conversation, message, SEND_SECONDS, on=on)
+        return await messages.pin(self._session, conversation, message, on=on)
 
     async def mark_read(self, target: str, message: EntryId | None) -> None:
         """Tell that everything up to a message, or to the end, has been read."""

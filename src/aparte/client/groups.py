@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
+from aparte.client.answers import Banned, GroupProfile, Invitation, InviteLink, Member, Room, banned_of, room_of
 from aparte.client.api import accounts
 from aparte.client.api import groups as api
 from aparte.client.api.conversations import Rooms
@@ -22,7 +23,6 @@ from aparte.client.crypto.own import Own, now_ms
 from aparte.client.crypto.submitting import signed
 from aparte.client.errors import ClientError
 from aparte.client.invites import Invites
-from aparte.client.model import Banned, GroupProfile, Invitation, InviteLink, Member, Room, room_of
 from aparte.client.naming import Naming, bare, checked
 from aparte.client.private import Private
 from aparte.client.session import Session
@@ -127,9 +127,7 @@ class Groups:
         names = await accounts.usernames(
             self._session, {who for ban in found for who in (ban.account, ban.by)}, NAMES_SECONDS
         )
-        return [
-            Banned(names.get(ban.account, str(ban.account)), names.get(ban.by, str(ban.by)), ban.at) for ban in found
-        ]
+        return [banned_of(ban, names) for ban in found]
 
     async def policy(self, target: str) -> tuple[Policy, ...]:
         """Read what holds in a group: of `members_add`, `history`, `moderators_write` those that are on."""
@@ -225,6 +223,9 @@ class Groups:
                 joined_at=there[account].joined_at if account in there else None,
                 is_verified=account in verified,
                 is_me=account == self._session.profile.account,
+                role_id=there[account].role_id if account in there else None,
+                permissions=there[account].permissions if account in there else {},
+                silenced_until=there[account].silenced_until if account in there else None,
             )
             for account, member in sorted(known.items(), key=lambda item: (-item[1].role, item[1].number))
         ]

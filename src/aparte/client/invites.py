@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from aparte.client import past
+from aparte.client.answers import Invitation, InviteLink
 from aparte.client.core.events import role_name, role_number
 from aparte.client.crypto import cards, membership
 from aparte.client.errors import ClientError
-from aparte.client.model import Invitation, InviteLink
 from aparte.client.session import Session
 from aparte.client.store import conversations, invite_links
 from aparte.e2ee import invite as links

@@ -9,16 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from aparte.client.core.checks import has_chain
 from aparte.client.core.events import Deed, Happened, Policy
 from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.expiring import ExpiringRow
 from aparte.client.store.outbox import OutboxRow
-from aparte.wire import conversations, kinds
+from aparte.wire import kinds
 from aparte.wire import messages as wire
-from aparte.wire.content import Format, Role
-from aparte.wire.conversations import Conversation
+from aparte.wire.content import Format, Forwarded, Role
 from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
 
 NO_REACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -54,11 +52,20 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the words of a forwarded message were said first, between conversations that the server can read."""
+
+    conversation_id: ConversationId | None
+    message: EntryId | None
+    sender: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """What hangs under a message: how many answers, and the newest of them."""
 
     count: int
-    last: EntryId
+    last: EntryId | None
     is_followed: bool = False
     """Whether one is told of what comes: said so, or written in it and not said otherwise."""
 
@@ -95,15 +102,19 @@ class Message:
     code: str | None = None
     """Why an encrypted message cannot be shown, when `kind` is `waiting` or `refused`."""
     reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Who has reacted with what, in encrypted conversations."""
+    """Who has reacted with what; of many, the first fifty are named."""
+    reaction_counts: Mapping[str, int] = field(default_factory=dict)
+    """How many have reacted with what."""
     reply: Quoted | None = None
-    """What it answers, in encrypted conversations."""
+    """What it answers."""
     mentions: tuple[str, ...] = ()
     is_pinned: bool = False
     passed_by: str | None = None
     """Who has passed it on and vouches for it, as long as nothing from its own device proves it."""
     is_forwarded: bool = False
     """The words were somebody else's first."""
+    origin: Origin | None = None
+    """Where they were said first, as far as one may know."""
     root: EntryId | None = None
     """The message whose thread it belongs to."""
     thread: Thread | None = None
@@ -113,99 +124,12 @@ class Message:
     lasts: int | None = None
     """How many seconds it is there from being read on, if it was not read here."""
     edited_at: datetime | None = None
+    typed: str | None = None
+    """To its author alone: what was typed, where the server has changed it."""
+    flag_count: int = 0
+    """To moderators alone: how many have flagged it."""
     event: Event | None = None
     """What happened, if this is no message but something that somebody did; then there is no `text`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A conversation that one is in."""
-
-    id: ConversationId
-    kind: str
-    name: str
-    topic: str
-    description: str
-    role: str
-    member_count: int
-    message_count: int
-    unread: int
-    last_message_at: datetime | None
-    encryption_mode: str = "server"
-
-    @property
-    def title(self) -> str:
-        """How it is written: `#name` of what the server can read, `+name` of what only its members know the name of."""
-        return group_title(self.name, self.id) if has_chain(self) else f"#{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Somebody in a room or group. In a group who is in it, and as what, follows from what members have signed."""
-
-    id: AccountId
-    username: str
-    display_name: str
-    role: str
-    joined_at: datetime | None
-    """None in a group whose log does not reach back so far."""
-    is_verified: bool | None = None
-    """Whether one has compared numbers with them; None in a room, where no keys are at stake."""
-    is_me: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GroupProfile:
-    """What a group says of itself; none of it is known to the server."""
-
-    name: str
-    topic: str = ""
-    description: str = ""
-    welcome: str = ""
-    """What somebody new is shown first."""
-    rules: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class InviteLink:
-    """A link by which people join a group; `link` is None if it was made on another device."""
-
-    id: str
-    link: str | None = field(repr=False)
-    role: str
-    expires_at: datetime | None
-    uses: int | None
-    """How often it may be used; None: any number of times."""
-    used: int
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """Where an invite link leads: in the words of whoever made the link, and as many inside as the server says."""
-
-    conversation_id: ConversationId
-    name: str
-    """Empty if the link says nothing."""
-    topic: str
-    description: str
-    member_count: int
-    expires_at: datetime | None
-    uses_left: int | None
-    """How many may still join by it; None: any number."""
-
-    @property
-    def title(self) -> str:
-        """How the group is written."""
-        return group_title(self.name, self.conversation_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Banned:
-    """Somebody who is not admitted any more."""
-
-    username: str
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +199,7 @@ def rendered(
         deleted_at=message.deleted_at,
         code=code,
         reactions=reactions,
+        reaction_counts={emoji: len(people) for emoji, people in reactions.items()},
         root=message.root,
         edited_at=message.edited_at,
     )
@@ -297,6 +222,14 @@ def quoted(answered: wire.Message | None, names: Mapping[AccountId, str]) -> Quo
     return Quoted(answered.id, names.get(answered.account, str(answered.account)), text)
 
 
+def origin_of(forwarded: Forwarded | None, names: Mapping[AccountId, str]) -> Origin | None:
+    """Show where forwarded words were said first; None where that is not known."""
+    if forwarded is None or (forwarded.conversation, forwarded.message, forwarded.account) == (None, None, None):
+        return None
+    sender = names.get(forwarded.account, str(forwarded.account)) if forwarded.account is not None else None
+    return Origin(forwarded.conversation, forwarded.message, sender)
+
+
 def event_message(item: Happened, row: ConversationRow, title: str, names: Mapping[AccountId, str]) -> Message:
     """Put names to something that happened."""
     entry = item.entry
@@ -315,29 +248,6 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
         at=entry.at,
         event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl, heir, row.kind),
     )
-
-
-def room_of(found: Conversation) -> Room:
-    """Show a conversation."""
-    return Room(
-        id=found.id,
-        kind=found.kind,
-        name=found.name,
-        topic=found.topic,
-        description=found.description,
-        role=found.membership.role,
-        member_count=found.member_count,
-        message_count=found.message_count,
-        unread=found.membership.unread,
-        last_message_at=found.last_message_at,
-        encryption_mode=found.encryption_mode,
-    )
-
-
-def member_of(found: conversations.Member) -> Member:
-    """Show a member."""
-    person = found.person
-    return Member(person.id, person.username, person.display_name, found.role, found.joined_at)
 
 
 def unsent_of(row: OutboxRow) -> Unsent:

@@ -6,13 +6,13 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 
 from aparte.client import past
+from aparte.client.answers import GroupProfile, Room
 from aparte.client.api.conversations import Rooms
 from aparte.client.core import checks
 from aparte.client.core.events import role_name
 from aparte.client.core.names import GroupTarget, parse_target
 from aparte.client.crypto import membership
 from aparte.client.errors import ClientError, TimeOver
-from aparte.client.model import GroupProfile, Room
 from aparte.client.outbox import now_ms
 from aparte.client.private import Private
 from aparte.client.session import Session

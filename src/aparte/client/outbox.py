@@ -31,7 +31,7 @@ from aparte.e2ee.errors import BadContent
 from aparte.wire import kinds
 from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
-from aparte.wire.ids import ClientMessageId, ConversationId, new_id
+from aparte.wire.ids import ClientMessageId, ConversationId, EntryId, new_id
 from aparte.wire.messages import ForwardOf, SendMessage, Sent
 from aparte.wire.sealed import SealedTarget
 
@@ -64,17 +64,22 @@ class Outbox:
             outbox.delete_untaken(tx, now_ms())
 
     def put(
-        self, conversation: ConversationId, contents: Sequence[MessageContent], forward: ForwardOf | None = None
+        self,
+        conversation: ConversationId,
+        contents: Sequence[MessageContent],
+        forward: ForwardOf | None = None,
+        *,
+        thread: EntryId | None = None,
     ) -> list[int]:
-        """Keep messages for sending, in this order; gives their numbers. `forward`: where the server has the words."""
+        """Keep messages for sending, in this order; gives their numbers. `forward`: where the server has the words;
+        `thread`: the root of a readable thread."""
         with self._store.transaction() as tx:
             row = conversations.select_conversation(tx, conversation)
             items: list[int] = []
             for content in contents:
                 key = ClientMessageId(new_id())
-                item = outbox.insert_item(
-                    tx, conversation, key, to_json(SendMessage(key, content, forward=forward)), now_ms()
-                )
+                body = to_json(SendMessage(key, content, thread, forward))
+                item = outbox.insert_item(tx, conversation, key, body, now_ms())
                 if row is not None and row.is_sealed:
                     outbox_sealed.insert_unsealed(tx, item, unsealed_text(content))
                 items.append(item)

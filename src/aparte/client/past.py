@@ -19,7 +19,7 @@ from aparte.client.store.sealed import SealedRow
 from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
 from aparte.wire.content import MessageContent, Profile
-from aparte.wire.ids import AccountId, EntryId
+from aparte.wire.ids import AccountId, ConversationId, EntryId
 from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry, Message
 
@@ -205,6 +205,17 @@ def answered(tx: Tx, row: ConversationRow, entry: Entry) -> Message | None:
     if state.select_value(tx, f"hidden:{row.conversation}:{found.id}") is not None:
         return None
     return _as_of_now(row, found, entries.select_about(tx, row.conversation, found.seq, found.seq))
+
+
+def known(tx: Tx, conversation: ConversationId, message: EntryId) -> Message | None:
+    """Find a message of a readable conversation in this device's copy, as it is now; None if it is not here."""
+    found = entries.select_by_id(tx, conversation, message)
+    if found is None or found.kind != kinds.MESSAGE:
+        return None
+    shown = message_of(conversation, found)
+    for change in lasting(entries.select_about(tx, conversation, found.seq, found.seq)):
+        shown = changed(shown, change)
+    return shown
 
 
 def mentions_of(message: Message) -> tuple[AccountId, ...]:

@@ -3,10 +3,9 @@
 Scheduling needs the server, which sends what is due: nothing of it is kept in the outbox.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Unpack
 from uuid import UUID
 
 import msgspec
@@ -15,7 +14,6 @@ from aparte.client import local_log
 from aparte.client.api import accounts
 from aparte.client.api import scheduled as api
 from aparte.client.api.conversations import Rooms
-from aparte.client.changing import entry_id
 from aparte.client.crypto import mailbox, scheduling
 from aparte.client.crypto.arrivals import Reader
 from aparte.client.crypto.own import now_ms
@@ -23,29 +21,14 @@ from aparte.client.crypto.scheduling import Plan
 from aparte.client.errors import ClientError
 from aparte.client.places import Places
 from aparte.client.private import Beside, Private
-from aparte.client.sending import content_of
+from aparte.client.sending import How, content_of, wanted_of
 from aparte.client.session import Session
 from aparte.client.store.conversations import ConversationRow
 from aparte.e2ee.content import Text, Ttl
-from aparte.wire import limits
 from aparte.wire.content import Format, MessageContent
-from aparte.wire.ids import ClientMessageId, EntryId, ScheduledId, new_id
+from aparte.wire.ids import ClientMessageId, ScheduledId, new_id
 from aparte.wire.messages import NewScheduled, ScheduledChange, ScheduledSeal, SendMessage
 from aparte.wire.messages import Scheduled as Found
-
-
-class How(TypedDict, total=False):
-    """What a message says beside its words, as in `Client.send`."""
-
-    text_format: Format
-    reply: UUID | str
-    """The message that it answers."""
-    thread: UUID | str
-    """The root of the thread that it belongs to."""
-    mentions: Iterable[str]
-    """User names; where the server can read, it finds them in the text itself."""
-    ttl: Ttl
-    """How long it is there: ("sending", seconds) after it was sent; in encrypted conversations "reading" too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +65,10 @@ class Scheduled:
         """
         content = content_of(text, how.get("text_format", "text"))
         row = await self._rooms.row(await self._places.resolve(target))
-        named = how.get("mentions", ()) if row.is_sealed else ()
+        wanted = wanted_of(how)
+        named = wanted.mentions if row.is_sealed else ()
         people = tuple(await accounts.accounts_named(self._session, named))
-        beside = Beside(_entry(how.get("reply")), people, _entry(how.get("thread")), _checked(how.get("ttl"), row))
+        beside = Beside(wanted.reply, people, wanted.thread, _checked(wanted.ttl, row))
         key, due = ClientMessageId(new_id()), _moment(at)
         if row.is_sealed:
             plan = await self._plan(row, key, content, due, beside)
@@ -199,11 +183,8 @@ def _moment(at: datetime) -> datetime:
 
 def _checked(ttl: Ttl | None, row: ConversationRow) -> Ttl | None:
     """Refuse a time that nothing can have: the server counts from sending alone."""
-    if ttl is None:
-        return None
-    least, most = limits.TTL_SECONDS
-    if not least <= ttl[1] <= most or (ttl[0] == "reading" and not row.is_sealed):
-        raise ClientError("invalid", f"a message is there for {least} seconds to {most}")
+    if ttl is not None and ttl[0] == "reading" and not row.is_sealed:
+        raise ClientError("invalid", "the server counts from sending")
     return ttl
 
 
@@ -220,10 +201,6 @@ def _reworded(one: Found, text: str | None, text_format: Format | None) -> SendM
     content = content_of(known.text if text is None else text, text_format or known.format)
     said = msgspec.structs.replace(known, text=content.text, format=content.format)
     return msgspec.structs.replace(one.message, content=said)
-
-
-def _entry(value: UUID | str | None) -> EntryId | None:
-    return None if value is None else entry_id(value)
 
 
 def _id(scheduled: UUID | str) -> ScheduledId:

@@ -13,7 +13,17 @@ from aparte.client.session import Nothing, Session
 from aparte.client.store import own_keys, people, profile
 from aparte.client.transport.http import Request
 from aparte.wire import limits
-from aparte.wire.accounts import Account, Device, DeviceList, LogIn, NewDevice, PersonPage, Register, Tokens
+from aparte.wire.accounts import (
+    Account,
+    AccountChange,
+    Device,
+    DeviceList,
+    LogIn,
+    NewDevice,
+    PersonPage,
+    Register,
+    Tokens,
+)
 from aparte.wire.codec import to_json
 from aparte.wire.ids import AccountId, DeviceId
 
@@ -137,6 +147,11 @@ async def log_out(session: Session) -> None:
 async def me(session: Session) -> Account:
     """Read one's own account."""
     return await session.call(Request("GET", "/accounts/me"), Account)
+
+
+async def change(session: Session, wanted: AccountChange) -> Account:
+    """Change what one's own account says of oneself, and who may what."""
+    return await session.call(Request("PATCH", "/accounts/me", to_json(wanted)), Account)
 
 
 async def devices(session: Session) -> list[Device]:

@@ -26,7 +26,6 @@ from aparte.wire.conversations import (
     DirectoryPage,
     Member,
     MemberPage,
-    MemberUpdate,
     NewConversation,
 )
 from aparte.wire.ids import AccountId, ConversationId
@@ -123,10 +122,9 @@ class Rooms:
         await self._introduce(found)
         return found
 
-    async def create(self, name: str, topic: str, description: str) -> Conversation:
-        """Create a public room. If an answer was lost, the room that is there and mine is taken for it."""
-        body = to_json(NewConversation("room", name, topic, description))
-        request = Request("POST", "/conversations", body)
+    async def create(self, new: NewConversation) -> Conversation:
+        """Create a room or channel. If an answer was lost, the public one that is there and mine is taken for it."""
+        request = Request("POST", "/conversations", to_json(new))
         try:
             made = decoded(await self._session.once(request), Conversation)
         except Unreachable:
@@ -135,9 +133,14 @@ class Rooms:
             except ClientError as error:
                 if error.code != "name_taken":
                     raise
-                made = await self._mine(name, error)
+                made = await self._mine(new.name, error)
         local_log.keep(self._session.store, made)
         return made
+
+    async def delete(self, conversation: ConversationId) -> None:
+        """End a conversation for everybody in it; what is stored of it here stays."""
+        await self._session.call(Request("DELETE", f"/conversations/{conversation}"), Nothing)
+        local_log.leave(self._session.store, conversation)
 
     async def change(self, conversation: ConversationId, wanted: ConversationChange) -> Conversation:
         """Change what a room says of itself."""
@@ -157,10 +160,10 @@ class Rooms:
         await self._session.call(Request("POST", f"/conversations/{conversation}/leave"), Nothing)
         local_log.leave(self._session.store, conversation)
 
-    async def members(self, conversation: ConversationId) -> list[Member]:
-        """List who is in a room."""
+    async def members(self, conversation: ConversationId, role: Role | None = None) -> list[Member]:
+        """List who is in a room, or who has one base role there."""
         found: list[Member] = []
-        query = {"limit": str(limits.PAGE_LIST)}
+        query = {"limit": str(limits.PAGE_LIST)} | ({"role": role} if role is not None else {})
         while True:
             request = Request("GET", f"/conversations/{conversation}/members", query=query)
             page = await self._session.call(request, MemberPage)
@@ -170,14 +173,14 @@ class Rooms:
                 return found
             query["after"] = str(page.next)
 
-    async def change_role(self, conversation: ConversationId, account: AccountId, role: Role) -> None:
-        """Give a member another role."""
-        path = f"/conversations/{conversation}/members/{account}"
-        await self._session.call(Request("PATCH", path, to_json(MemberUpdate(role=role))), Nothing)
-
-    async def remove(self, conversation: ConversationId, account: AccountId) -> None:
-        """Put a member out of a room."""
-        await self._session.call(Request("DELETE", f"/conversations/{conversation}/members/{account}"), Nothing)
+    async def member(self, conversation: ConversationId, account: AccountId) -> Member:
+        """Read one member's place. Raises ClientError `not_found`."""
+        query = {"after": str(UUID(int=max(account.int - 1, 0))), "limit": "1"}
+        request = Request("GET", f"/conversations/{conversation}/members", query=query)
+        for found in (await self._session.call(request, MemberPage)).members:
+            if found.person.id == account:
+                return found
+        raise ClientError("not_found")
 
     async def _introduce(self, found: Conversation) -> None:
         if checks.has_chain(found):

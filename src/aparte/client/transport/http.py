@@ -11,6 +11,8 @@ from aparte.client.errors import ClientError, Unreachable, error_for
 from aparte.wire.errors import CODES, Problem
 
 API = "/api/v1"
+PROBLEM = "application/problem+json"
+"""What says that something was not done, whatever the status: a message that is held is accepted, and not sent."""
 SECONDS = 10.0
 """How long one request may take; whatever hangs longer is tried again by whoever asked."""
 PING_SECONDS = 20.0
@@ -63,7 +65,7 @@ class Http:
                 allow_redirects=False,
             ) as answer:
                 body = await answer.read()
-                if answer.status < 300:
+                if answer.status < 300 and answer.content_type != PROBLEM:
                     return body
                 raise refused(answer.status, answer.headers.get("Retry-After"), body)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
