@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 
 from aparte.server.kit.doorbell import Doorbell, Hint
+from aparte.server.kit.metrics import STATEMENTS
 from aparte.wire.errors import Refusal
 
 ACQUIRE_SECONDS = 1.5
@@ -89,6 +90,30 @@ class Tx:
         status: str = await self._connection.execute(query, *args)
         last = status.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
+
+
+class CountedConnection(asyncpg.Connection):
+    """A connection that counts what is asked of it: a request that asks more the more there is shows in the figures."""
+
+    async def fetch(self, *args: Any, **options: Any) -> Any:
+        """Rows."""
+        STATEMENTS.inc()
+        return await super().fetch(*args, **options)
+
+    async def fetchrow(self, *args: Any, **options: Any) -> Any:
+        """First row."""
+        STATEMENTS.inc()
+        return await super().fetchrow(*args, **options)
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        """First column of the first row."""
+        STATEMENTS.inc()
+        return await super().fetchval(*args, **options)
+
+    async def execute(self, *args: Any, **options: Any) -> str:
+        """Run a statement, or begin or end a transaction."""
+        STATEMENTS.inc()
+        return await super().execute(*args, **options)
 
 
 class Database:
@@ -205,6 +230,7 @@ async def _pool(dsn: str, size: int, settings: dict[str, str], init: Any) -> "as
         max_size=size,
         init=init,
         reset=leave_as_is,
+        connection_class=CountedConnection,
         command_timeout=STATEMENT_SECONDS,
         timeout=ACQUIRE_SECONDS,
         max_inactive_connection_lifetime=60,

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from aparte.server.kit.db import ACQUIRE_SECONDS, STATEMENT_SECONDS
+from aparte.server.kit.db import ACQUIRE_SECONDS, STATEMENT_SECONDS, CountedConnection
 
 WAITERS = 8
 """How many conversations may be waited for at once; more wait for a place."""
@@ -50,6 +50,7 @@ class Lanes:
         connection = await asyncpg.connect(
             self._dsn,
             timeout=ACQUIRE_SECONDS,
+            connection_class=CountedConnection,
             command_timeout=STATEMENT_SECONDS,
             ssl=False if "sslmode" not in self._dsn else None,
             server_settings={"application_name": "aparte writer"},
