@@ -27,6 +27,8 @@ def tell(message: Message, tongue: Tongue = "en") -> str:
         text=event.text,
         kind=text("events", f"kind.{event.kind}", tongue),
         ttl=lasting(event.ttl, tongue) if event.ttl else "",
+        until=f"{event.until.astimezone():%Y-%m-%d %H:%M}" if event.until else "",
+        changed=", ".join(text("events", f"setting.{name}", tongue) for name in event.changed),
     )
     return said + (text("events", "heir", tongue, heir=event.heir) if event.heir else "")
 
@@ -35,6 +37,8 @@ def sentence_of(event: Event) -> str:
     """Name the sentence for what happened; what was taken away has one of its own."""
     if event.deed == "topic" and not event.text:
         return "topic.none"
+    if event.deed == "nicknamed" and event.text is None:
+        return "nicknamed.none"
     return "settings.none" if event.deed == "settings" and event.ttl is None else event.deed
 
 

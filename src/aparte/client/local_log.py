@@ -216,8 +216,7 @@ def unheard(store: Store, device: DeviceId, limit: int, told: Collection[int] = 
 def unheard_of(tx: Tx, row: ConversationRow, device: DeviceId, limit: int, told: Collection[int] = ()) -> list[Entry]:
     """Read what a conversation has for the application: what opened late, and what is new."""
     late = entries.select_late(tx, row.conversation, row.listened_seq) if row.is_sealed else []
-    wanted = told if row.is_sealed else ()
-    return (late + entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit, wanted))[:limit]
+    return (late + entries.select_unheard(tx, row.conversation, row.listened_seq, device, limit, told))[:limit]
 
 
 def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unheard]:
@@ -237,7 +236,7 @@ def as_of_now(tx: Tx, row: ConversationRow, unheard: list[Entry]) -> list[Unhear
         is_gone = message.content is None or f"hidden:{row.conversation}:{entry.id}" in hidden
         event = past.event_of(tx, row, entry)
         is_shown = event is None and not (entry.kind in past.SHOWN and is_gone)
-        reply = past.answered(tx, row, entry) if row.is_sealed and is_shown else None
+        reply = past.answered(tx, row, entry) if is_shown else None
         shown.append(Unheard(row, entry, message if is_shown else None, event, reply, ends.get(entry.seq)))
     return shown
 

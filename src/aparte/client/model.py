@@ -16,8 +16,8 @@ from aparte.client.store.expiring import ExpiringRow
 from aparte.client.store.outbox import OutboxRow
 from aparte.wire import kinds
 from aparte.wire import messages as wire
-from aparte.wire.content import Format, Forwarded, Role
-from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId
+from aparte.wire.content import ConversationSettings, Format, Forwarded, Permission, Role
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, RoleId
 
 NO_REACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -33,13 +33,24 @@ class Event:
     policy: tuple[Policy, ...] = ()
     """What holds in the group from here on."""
     text: str | None = None
-    """Its new name or topic."""
+    """Its new name or topic; the reaction; what a role or a member is called from here on."""
     ttl: tuple[str, int] | None = None
     """How long new messages stay from here on, in seconds, and from when; None: for good."""
     heir: str | None = None
     """Who owns the group from here on, because the owner went."""
     kind: str = "group"
     """Of what kind the conversation is."""
+    message: EntryId | None = None
+    """The message that was pinned or reacted to."""
+    until: datetime | None = None
+    """Until when somebody is silenced."""
+    permissions: Mapping[Permission, bool] = field(default_factory=dict)
+    """What a role, or a member alone, is granted or denied."""
+    role_id: RoleId | None = None
+    """The custom role that it is about."""
+    settings: ConversationSettings | None = None
+    """How the conversation is run from here on; `changed` names what is otherwise than before."""
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +257,22 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
         kind=kinds.name_of(entry.kind),
         text=None,
         at=entry.at,
-        event=Event(item.deed, subjects, item.role, item.policy, item.text, item.ttl, heir, row.kind),
+        event=Event(
+            item.deed,
+            subjects,
+            item.role,
+            item.policy,
+            item.text,
+            item.ttl,
+            heir,
+            row.kind,
+            item.message,
+            item.until,
+            item.permissions,
+            item.role_id,
+            item.settings,
+            item.changed,
+        ),
     )
 
 

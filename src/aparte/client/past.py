@@ -18,7 +18,7 @@ from aparte.client.store.expiring import EXPIRED, ExpiringRow
 from aparte.client.store.sealed import SealedRow
 from aparte.e2ee.primitives import sha256
 from aparte.wire import kinds
-from aparte.wire.content import MessageContent, Profile
+from aparte.wire.content import ConversationSettings, MessageContent, Profile
 from aparte.wire.ids import AccountId, ConversationId, EntryId
 from aparte.wire.limits import SAFE_INTEGER
 from aparte.wire.messages import Entry, Message
@@ -32,6 +32,8 @@ class Thread:
     last: EntryId
 
 
+SETTINGS = 20
+"""Among so many of the settings before, those of the server are looked for; in between stand those that are sealed."""
 EVENTS = 500
 """So many of the newest things that happened are shown, however long ago the first message was."""
 
@@ -95,15 +97,28 @@ def happened(store: Store, row: ConversationRow, between: tuple[int, int]) -> li
 
 def event_of(tx: Tx, row: ConversationRow, entry: Entry) -> Happened | None:
     """Tell what an entry did, as far as it was taken; None if that is nothing to be told."""
-    if entry.kind not in TOLD or not row.is_sealed or not _is_taken(tx, row, entry):
+    if entry.kind not in TOLD or not _is_taken(tx, row, entry):
         return None
-    told = events.happened(entry, profile_before(tx, row, entry.seq) if entry.kind == kinds.PROFILE else None)
+    told = events.happened(entry, _before(tx, row, entry))
     return told and replace(told, heir=_heir(tx, row, told))
+
+
+def _before(tx: Tx, row: ConversationRow, entry: Entry) -> Profile | ConversationSettings | None:
+    """Read what an entry stands in place of, if it is a profile or settings."""
+    if entry.kind == kinds.PROFILE:
+        return profile_before(tx, row, entry.seq)
+    if entry.kind != kinds.SETTINGS:
+        return None
+    found = (
+        body_of(one)
+        for one in reversed(entries.select_told(tx, row.conversation, {kinds.SETTINGS}, (0, entry.seq), SETTINGS))
+    )
+    return next((body for body in found if isinstance(body, ConversationSettings)), None)
 
 
 def profile_before(tx: Tx, row: ConversationRow, seq: int) -> Profile | None:
     """Read what the group said of itself before a position."""
-    found = entries.select_told(tx, row.conversation, {kinds.PROFILE}, (0, seq), 1)
+    found = entries.select_told(tx, row.conversation, {kinds.PROFILE, kinds.CREATED}, (0, seq), 1)
     body = body_of(found[0]) if found else None
     return body if isinstance(body, Profile) else None
 
@@ -193,8 +208,11 @@ def is_pinned(about: Iterable[Entry]) -> bool:
 
 
 def answered(tx: Tx, row: ConversationRow, entry: Entry) -> Message | None:
-    """Find the message that an entry answers by its hash: its words are not repeated in the answer."""
+    """Find the message that an entry answers, a sealed one by its hash: its words are not repeated in the answer."""
     body = body_of(entry)
+    if not row.is_sealed:
+        named = body.reply if isinstance(body, MessageContent) else None
+        return known(tx, row.conversation, named) if named is not None else None
     written = body.metadata.get("reply") if isinstance(body, MessageContent) else None
     if not isinstance(written, str):
         return None
@@ -211,6 +229,8 @@ def known(tx: Tx, conversation: ConversationId, message: EntryId) -> Message | N
     """Find a message of a readable conversation in this device's copy, as it is now; None if it is not here."""
     found = entries.select_by_id(tx, conversation, message)
     if found is None or found.kind != kinds.MESSAGE:
+        return None
+    if state.select_value(tx, f"hidden:{conversation}:{message}") is not None:
         return None
     shown = message_of(conversation, found)
     for change in lasting(entries.select_about(tx, conversation, found.seq, found.seq)):

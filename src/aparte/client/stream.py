@@ -16,7 +16,7 @@ from aparte.client.core import events
 from aparte.client.core.bodies import body_of
 from aparte.client.local_log import Unheard
 from aparte.client.locks import Lock
-from aparte.client.model import Message, ending, event_message, quoted, rendered, title_of
+from aparte.client.model import Message, ending, event_message, origin_of, quoted, rendered, title_of
 from aparte.client.past import mentions_of
 from aparte.client.session import Session
 from aparte.wire import kinds
@@ -120,7 +120,10 @@ def _people(item: Unheard) -> set[AccountId]:
     if item.message is None:
         return set()
     answered = {item.reply.account} if item.reply else set()
-    return {*people, *answered, item.entry.account, *_mentioned(item)}
+    written = body_of(item.entry)
+    forwarded = written.forwarded if isinstance(written, MessageContent) else None
+    first = {forwarded.account} if forwarded is not None and forwarded.account is not None else set()
+    return {*people, *answered, *first, item.entry.account, *_mentioned(item)}
 
 
 def _mentioned(item: Unheard) -> tuple[AccountId, ...]:
@@ -152,9 +155,11 @@ def _shown(item: Unheard, names: dict[AccountId, str]) -> Message:
     message = rendered(item.message, title, names, kinds.name_of(item.entry.kind))
     mentions = tuple(names.get(account, str(account)) for account in _mentioned(item))
     written = body_of(item.entry)
+    forwarded = written.forwarded if isinstance(written, MessageContent) else None
     return replace(
         ending(message, item.expiring),
         reply=quoted(item.reply, names),
         mentions=mentions,
-        is_forwarded=isinstance(written, MessageContent) and written.forwarded is not None,
+        is_forwarded=forwarded is not None,
+        origin=origin_of(forwarded, names),
     )

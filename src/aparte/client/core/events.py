@@ -1,11 +1,12 @@
-"""What happened in an encrypted conversation beside what was said: read off entries, who did it and to whom. Pure.
+"""What happened in a conversation beside what was said: read off entries, who did it and to whom. Pure.
 
 Accounts stay ids here; names and sentences come later (`happenings`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from aparte.client.core.bodies import body_of
@@ -20,8 +21,17 @@ from aparte.e2ee.statement import (
     Statement,
 )
 from aparte.wire import kinds
-from aparte.wire.content import Profile, Role
-from aparte.wire.ids import AccountId
+from aparte.wire.content import (
+    ConversationSettings,
+    CustomRole,
+    MemberNickname,
+    MemberRights,
+    MemberSilence,
+    Permissions,
+    Profile,
+    Role,
+)
+from aparte.wire.ids import AccountId, EntryId, RoleId
 from aparte.wire.messages import Entry
 
 Deed = Literal[
@@ -40,10 +50,40 @@ Deed = Literal[
     "pinned",
     "unpinned",
     "settings",
+    "came",
+    "banned",
+    "reacted",
+    "unreacted",
+    "rights",
+    "role_defined",
+    "role_gone",
+    "silenced",
+    "unsilenced",
+    "nicknamed",
+    "run",
+    "archived",
+    "unarchived",
 ]
 Policy = Literal["members_add", "history", "moderators_write"]
 
-TOLD = frozenset({kinds.STATEMENT, kinds.PROFILE, kinds.PIN, kinds.SETTINGS})
+TOLD = frozenset(
+    {
+        kinds.REACTION,
+        kinds.PIN,
+        kinds.PROFILE,
+        kinds.SETTINGS,
+        kinds.CREATED,
+        kinds.JOINED,
+        kinds.LEFT,
+        kinds.REMOVED,
+        kinds.ROLE,
+        kinds.STATEMENT,
+        kinds.RIGHTS,
+        kinds.ROLES,
+        kinds.SILENCED,
+        kinds.NICKNAME,
+    }
+)
 """Kinds that people are told of in words."""
 ROLES: tuple[Role, ...] = ("member", "moderator", "admin", "owner")
 """Names of the roles 1 to 4 of statements."""
@@ -79,11 +119,21 @@ class Happened:
     role: Role | None = None
     policy: tuple[Policy, ...] = ()
     text: str | None = None
-    """The new name or topic."""
+    """The new name or topic; the reaction; what a role or a member is called."""
     ttl: tuple[str, int] | None = None
     """How long new messages stay from here on, and from when; None: for good."""
     heir: AccountId | None = None
     """Who owns the group from here on, because the owner went."""
+    message: EntryId | None = None
+    """The message that it was done to."""
+    until: datetime | None = None
+    """Until when somebody is silenced."""
+    permissions: Permissions = field(default_factory=dict)
+    """What a role, or a member alone, is granted or denied."""
+    role_id: RoleId | None = None
+    settings: ConversationSettings | None = None
+    """How a conversation is run from here on, `changed` of it otherwise than before."""
+    changed: tuple[str, ...] = ()
 
     @property
     def people(self) -> set[AccountId]:
@@ -111,19 +161,80 @@ def policy_bits(names: Iterable[Policy]) -> int:
     return sum(POLICIES[name] for name in set(names))
 
 
-def happened(entry: Entry, before: Profile | None) -> Happened | None:
-    """Tell what an entry did; None if that is nothing to be told. `before`: the profile before a new one."""
-    body = body_of(entry)
-    match body:
+def happened(entry: Entry, before: Profile | ConversationSettings | None) -> Happened | None:
+    """Tell what an entry did; None if that is nothing to be told. `before`: the profile, or the settings, before."""
+    told: Happened | None = None
+    match body := body_of(entry):
         case kinds.StatementChange():
-            return _stated(entry, body.signed.statement)
+            told = _stated(entry, body.signed.statement)
         case Profile() if entry.kind == kinds.PROFILE:
-            return _described(entry, body, before)
+            told = _described(entry, body, before if isinstance(before, Profile) else None)
+        case Profile() if entry.kind == kinds.CREATED:
+            told = Happened(entry, "created", entry.account, text=body.name)
         case kinds.Switch() if entry.kind == kinds.PIN:
-            return Happened(entry, "pinned" if body.on else "unpinned", entry.account)
+            told = _done_to(entry, "pinned" if body.on else "unpinned")
+        case kinds.Reacted(emoji, on):
+            told = replace(_done_to(entry, "reacted" if on else "unreacted"), text=emoji)
         case Agreed():
-            return Happened(entry, "settings", entry.account, ttl=body.ttl)
-    return None
+            told = Happened(entry, "settings", entry.account, ttl=body.ttl)
+        case ConversationSettings():
+            told = _run(entry, body, before if isinstance(before, ConversationSettings) else ConversationSettings())
+        case _:
+            told = _about_members(entry, body)
+    return told
+
+
+def _about_members(entry: Entry, body: Any) -> Happened | None:
+    """Tell what the server says of members and their rights."""
+    told: Happened | None = None
+    actor = entry.account
+    match body:
+        case kinds.MemberChange():
+            told = _placed(entry, body)
+        case MemberRights(account, role_id, rights):
+            told = Happened(entry, "rights", actor, (account,), permissions=rights, role_id=role_id)
+        case kinds.RolesChange(CustomRole() as role, _):
+            rights = role.permissions
+            told = Happened(entry, "role_defined", actor, text=role.name, permissions=rights, role_id=role.id)
+        case kinds.RolesChange(None, gone):
+            told = Happened(entry, "role_gone", actor, role_id=gone)
+        case MemberSilence(account, until):
+            told = Happened(entry, "silenced" if until else "unsilenced", actor, (account,), until=until)
+        case MemberNickname(account, nickname):
+            told = Happened(entry, "nicknamed", actor, (account,), text=nickname)
+    return told
+
+
+def _placed(entry: Entry, body: kinds.MemberChange) -> Happened | None:
+    """Tell who has come, gone, or is something else, where the server says so."""
+    others = (body.account,) if body.account != entry.account else ()
+    deeds: dict[int, Deed] = {
+        kinds.JOINED: "added" if others else "came",
+        kinds.LEFT: "left",
+        kinds.REMOVED: "banned" if body.is_banned else "removed",
+        kinds.ROLE: "role",
+    }
+    deed = deeds.get(entry.kind)
+    if deed is None:
+        return None
+    return Happened(
+        entry, deed, entry.account, others or (() if deed in {"came", "left"} else (body.account,)), body.role
+    )
+
+
+def _run(entry: Entry, now: ConversationSettings, before: ConversationSettings) -> Happened:
+    """Tell what is run otherwise; how long messages stay, and an archive, by words of their own if it is that alone."""
+    changed = tuple(name for name in now.__struct_fields__ if getattr(now, name) != getattr(before, name))
+    told = Happened(entry, "run", entry.account, settings=now, changed=changed)
+    if changed == ("ttl",):
+        return replace(told, deed="settings", ttl=("sending", now.ttl) if now.ttl is not None else None)
+    if changed == ("is_archived",):
+        return replace(told, deed="archived" if now.is_archived else "unarchived")
+    return told
+
+
+def _done_to(entry: Entry, deed: Deed) -> Happened:
+    return Happened(entry, deed, entry.account, message=entry.target.id if entry.target is not None else None)
 
 
 def gathered(found: Iterable[Happened]) -> list[Happened]:
