@@ -167,10 +167,10 @@ async def store(
     return admitted
 
 
-async def over_the_wire(owner: Device, *members: Device, policy: int = 0) -> Group:
-    """A group made over REST by people who have registered."""
+async def over_the_wire(owner: Device, *members: Device, policy: int = 0, kind: str = "group") -> Group:
+    """A group, or an encrypted room or channel, made over REST by people who have registered."""
     made, new = founding(caller_of(owner), *(caller_of(member) for member in members), policy=policy)
-    await owner.post("/conversations/group", keys.in_json(new))
+    await owner.post("/conversations/group", keys.in_json(new) | {"kind": kind})
     return made
 
 
