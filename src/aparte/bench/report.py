@@ -27,6 +27,8 @@ class Section(msgspec.Struct, frozen=True):
     title: str
     figures: list[Figure]
     remarks: list[str] = []
+    exceeded: list[str] = []
+    """What is more than it may be: `--check` ends with 1."""
 
     def figure(self, name: str) -> float:
         """The value of a figure. Raises KeyError."""
@@ -42,6 +44,11 @@ class Report(msgspec.Struct, frozen=True):
     facts: dict[str, str]
     """The machine, the versions, the settings of server and database."""
     sections: list[Section]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nothing is more than it may be."""
+        return not any(section.exceeded for section in self.sections)
 
 
 class Latencies:
@@ -102,6 +109,8 @@ def show(report: Report, *, as_json: bool) -> None:
         console.print(table)
         for remark in section.remarks:
             console.print(f"  {remark}", markup=False, soft_wrap=True)
+        for line in section.exceeded:
+            console.print(f"  exceeded: {line}", markup=False, soft_wrap=True)
 
 
 def _rounded(value: float) -> str:

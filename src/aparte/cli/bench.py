@@ -1,4 +1,4 @@
-"""`aparte bench room|direct|group|idle|history|catchup|search|e2ee`: measure a real server, and say on what machine.
+"""`aparte bench room|direct|group|idle|history|catchup|search|scale|e2ee`: measure a real server and its machine.
 
 The packages that measure are imported inside the commands: whoever installs only the client may lack some of them.
 """
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
     from aparte.bench.report import Section
     from aparte.bench.server import Server, Wanted
 
-Url = Annotated[str, typer.Option("--server", help="Measure this server, not one of our own; its limits apply.")]
-Seconds = Annotated[float, typer.Option(help="How long to measure.", min=0.1)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Workers = Annotated[int, typer.Option(help="Server processes of our own server.", min=1, max=256)]
-Folder = Annotated[Path | None, typer.Option(help="Where our own server keeps its data meanwhile: choose the disk.")]
-SlowFlush = Annotated[
-    float, typer.Option(help="Milliseconds to add to each flush of our own database.", min=0, max=100)
-]
-MessagePack = Annotated[bool, typer.Option("--msgpack", help="Speak MessagePack on the gateway, not JSON.")]
+Url = Annotated[str, typer.Option("--server")]
+Seconds = Annotated[float, typer.Option(min=0.1)]
+AsJson = Annotated[bool, typer.Option("--json")]
+Workers = Annotated[int, typer.Option(min=1, max=256)]
+Folder = Annotated[Path | None, typer.Option()]
+SlowFlush = Annotated[float, typer.Option(min=0, max=100)]
+MessagePack = Annotated[bool, typer.Option("--msgpack")]
 
-measurements = typer.Typer(no_args_is_help=True, help="Measure a real server.")
+measurements = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +42,13 @@ def room(
     folder: Folder = None,
     slow_flush: SlowFlush = 0,
     msgpack: MessagePack = False,
-    devices: Annotated[int, typer.Option(help="Devices that are connected.", min=2, max=4096)] = 200,
-    members: Annotated[int, typer.Option(help="Devices in each room; 2 is one to one.", min=2, max=1000)] = 2,
-    memberships: Annotated[int, typer.Option(help="Silent rooms each device is in besides.", min=0, max=100)] = 0,
-    senders: Annotated[int, typer.Option(help="How many devices send; 0 is all.", min=0)] = 0,
-    window: Annotated[int, typer.Option(help="Messages under way for each sender.", min=1, max=1000)] = 1,
-    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: window.", min=0)] = 0,
-    floor: Annotated[float, typer.Option(help="Seconds to measure a bare relay; 0 is not at all.", min=0)] = 3,
+    devices: Annotated[int, typer.Option(min=2, max=4096)] = 200,
+    members: Annotated[int, typer.Option(min=2, max=1000)] = 2,
+    memberships: Annotated[int, typer.Option(min=0, max=100)] = 0,
+    senders: Annotated[int, typer.Option(min=0)] = 0,
+    window: Annotated[int, typer.Option(min=1, max=1000)] = 1,
+    rate: Annotated[float, typer.Option(min=0)] = 0,
+    floor: Annotated[float, typer.Option(min=0)] = 3,
 ) -> None:
     """Measure messages and deliveries a second, and how long they take."""
     from aparte.bench import room as measured
@@ -77,8 +75,8 @@ def direct(
     workers: Workers = 1,
     folder: Folder = None,
     slow_flush: SlowFlush = 0,
-    devices: Annotated[int, typer.Option(help="Devices that are connected, in pairs.", min=2, max=4096)] = 200,
-    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: one each.", min=0)] = 0,
+    devices: Annotated[int, typer.Option(min=2, max=4096)] = 200,
+    rate: Annotated[float, typer.Option(min=0)] = 0,
 ) -> None:
     """Measure sealed messages a second between two people, and how long they take."""
     from aparte.bench import direct as measured
@@ -98,9 +96,9 @@ def group(
     workers: Workers = 1,
     folder: Folder = None,
     slow_flush: SlowFlush = 0,
-    members: Annotated[int, typer.Option(help="People in the group, all connected.", min=2, max=500)] = 100,
-    others: Annotated[int, typer.Option(help="People of two devices to speak to; 0: none.", min=0, max=499)] = 100,
-    rate: Annotated[float, typer.Option(help="Messages a second, whatever the server does; 0: one each.", min=0)] = 0,
+    members: Annotated[int, typer.Option(min=2, max=500)] = 100,
+    others: Annotated[int, typer.Option(min=0, max=499)] = 100,
+    rate: Annotated[float, typer.Option(min=0)] = 0,
 ) -> None:
     """Measure sealed messages a second in one group, and what it takes to speak to many devices."""
     from aparte.bench import group as measured
@@ -119,8 +117,8 @@ def idle(
     seconds: Seconds = 25,
     as_json: AsJson = False,
     workers: Workers = 1,
-    connections: Annotated[int, typer.Option(help="Connections in the end.", min=1)] = 10_000,
-    first: Annotated[int, typer.Option(help="Connections of the first step.", min=1)] = 1_000,
+    connections: Annotated[int, typer.Option(min=1)] = 10_000,
+    first: Annotated[int, typer.Option(min=1)] = 1_000,
 ) -> None:
     """Measure the memory of connections that say nothing."""
     from aparte.bench import idle as measured
@@ -136,8 +134,8 @@ def history(
     seconds: Seconds = 5,
     as_json: AsJson = False,
     workers: Workers = 1,
-    messages: Annotated[int, typer.Option(help="Messages in the room.", min=200)] = 20_000,
-    connections: Annotated[int, typer.Option(help="Connections that ask at once.", min=1, max=1000)] = 8,
+    messages: Annotated[int, typer.Option(min=200)] = 20_000,
+    connections: Annotated[int, typer.Option(min=1, max=1000)] = 8,
 ) -> None:
     """Measure pages of 50 messages a second."""
     from aparte.bench import history as measured
@@ -152,7 +150,7 @@ def catchup(
     server: Url = "",
     as_json: AsJson = False,
     workers: Workers = 1,
-    messages: Annotated[int, typer.Option(help="Messages that were missed.", min=1)] = 100_000,
+    messages: Annotated[int, typer.Option(min=1)] = 100_000,
     msgpack: MessagePack = False,
 ) -> None:
     """Measure how fast a device catches up that was away."""
@@ -168,8 +166,8 @@ def search(
     as_json: AsJson = False,
     workers: Workers = 1,
     folder: Folder = None,
-    messages: Annotated[int, typer.Option(help="Messages in the room.", min=1_000)] = 100_000,
-    times: Annotated[int, typer.Option(help="How often each question is asked.", min=1)] = 100,
+    messages: Annotated[int, typer.Option(min=1_000)] = 100_000,
+    times: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
     """Measure searches in one big room, for rare and frequent words."""
     from aparte.bench import search as measured
@@ -179,7 +177,28 @@ def search(
 
 
 @measurements.command()
-def e2ee(rounds: Annotated[int, typer.Option(help="Messages of each kind.", min=1)] = 500) -> None:
+def scale(
+    *,
+    as_json: AsJson = False,
+    folder: Folder = None,
+    members: Annotated[int, typer.Option(help="Members of the large room.", min=10, max=10_000)] = 10_000,
+    messages: Annotated[int, typer.Option(help="Messages in it.", min=1_000)] = 1_000_000,
+    rooms: Annotated[int, typer.Option(help="Rooms of somebody who is in many.", min=100)] = 1_000,
+    times: Annotated[int, typer.Option(help="How often each question is asked.", min=1)] = 200,
+    check: Annotated[bool, typer.Option("--check", help="End with 1 if anything takes longer than it may.")] = False,
+) -> None:
+    """Measure whether it takes longer where there is more: members, messages, rooms."""
+    from aparte.bench import scale as measured
+
+    options = measured.Options(members=members, messages=messages, rooms=rooms, times=times)
+    wanted = _wanted("", 1, folder)
+    is_kept = _run("scale", lambda at: measured.run(at, options), wanted, as_json=as_json)
+    if check and not is_kept:
+        raise typer.Exit(1)
+
+
+@measurements.command()
+def e2ee(rounds: Annotated[int, typer.Option(min=1)] = 500) -> None:
     """Measure the cryptography alone, without a server."""
     from aparte.bench import e2ee as measured
 
@@ -196,8 +215,8 @@ def _wanted(url: str, workers: int, folder: Path | None = None, slow_flush: floa
 
 def _run(
     what: str, measure: "Callable[[Server], Awaitable[list[Section]]]", wanted: "Wanted", *, as_json: bool
-) -> None:
-    """Measure and print; what stops it is one sentence and exit code 1."""
+) -> bool:
+    """Measure and print; tells whether all is as it should be. What stops it is one sentence and exit code 1."""
     try:
         import uvloop
 
@@ -213,9 +232,11 @@ def _run(
             return report.written(what, facts, await measure(server))
 
     try:
-        report.show(uvloop.run(work()), as_json=as_json)
+        found = uvloop.run(work())
+        report.show(found, as_json=as_json)
     except (UnexpectedAnswer, OSError, TimeoutError, ValueError) as error:
         _refuse(f"It could not be measured: {error or type(error).__name__}")
+    return found.is_kept
 
 
 def _refuse(sentence: str) -> NoReturn:

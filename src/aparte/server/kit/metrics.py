@@ -49,9 +49,7 @@ LOOKS = Counter("aparte_looks", "Looks for lost hints.", registry=REGISTRY)
 BUS_HINTS = Counter("aparte_bus_hints", "Hints exchanged with other processes.", ["direction"], registry=REGISTRY)
 
 # the stores
-STATEMENTS = Counter(
-    "aparte_statements", "Statements to PostgreSQL, BEGIN and COMMIT included.", registry=REGISTRY
-)
+STATEMENTS = Counter("aparte_statements", "Statements to PostgreSQL, BEGIN and COMMIT included.", registry=REGISTRY)
 POOL_CONNECTIONS = Gauge("aparte_pool_connections", "Connections to PostgreSQL.", ["pool", "state"], registry=REGISTRY)
 VALKEY_AVAILABLE = Gauge("aparte_valkey_available", "Whether Valkey answers (1) or not (0).", registry=REGISTRY)
 VALKEY_DROPS = Counter("aparte_valkey_drops", "Hints that were not published.", registry=REGISTRY)
