@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support import database, rooms
 
 from aparte.server.filters import actions as filters
@@ -88,6 +89,7 @@ async def test_dead_after_deciding(scene: Scene, admin: Admin) -> None:
     held = await scene.hold()
     assert await scene.round() == 0
     row = await scene.approve(held)
+    assert "spam" not in repr(row)
     assert (row.status, await said(admin, scene.room)) == ("approved", [])
     assert (await scene.own_state())[f"held:{held}"]["status"] == "approved"
     assert await scene.round() == 1
@@ -138,7 +140,11 @@ async def test_what_the_server_stumbles_over_for_a_day_is_given_up(scene: Scene,
     async def failing(_caller: Caller, _room: ConversationId, _message: SendMessage) -> Sent:
         raise RuntimeError("always")
 
-    assert await actions.send_approved(scene.db, failing, 0) == 1
+    with capture_logs() as logs:
+        assert await actions.send_approved(scene.db, failing, 0) == 1
+    assert [entry["event"] for entry in logs] == ["approved_unsent"]
+    assert "spam" not in str(logs)
+    assert "always" not in str(logs)
     await admin.execute("UPDATE held_messages SET decided_at = decided_at - interval '25 hours'")
     assert await actions.send_approved(scene.db, failing, 0) == 1
     assert (await scene.own_state())[f"held:{held}"]["reason"] == "internal"

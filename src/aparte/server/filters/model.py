@@ -1,6 +1,6 @@
 """A message that waits, and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -22,9 +22,9 @@ class HeldRow:
     digest: int
     status: Status
     created_at: datetime
-    words: tuple[str, ...]
+    words: tuple[str, ...] = field(repr=False)
     """What was found in it."""
-    message: SendMessage | None
+    message: SendMessage | None = field(repr=False)
     decided_by: AccountId | None = None
     decided_at: datetime | None = None
     reason: str = ""

@@ -1,7 +1,7 @@
 """What is flagged, and what came of sending an approved message."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aparte.server.kit.caller import Caller
@@ -35,7 +35,7 @@ class FlagsOf:
 
     message: EntryId
     reasons: Mapping[FlagReason, int]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = field(repr=False)
 
 
 NOTES = 20
