@@ -16,6 +16,7 @@ from aparte.client.identity import Identity
 from aparte.client.model import Credentials, Unsent, unsent_of
 from aparte.client.oneself import About, Seen
 from aparte.client.opening import Place, linked, logged_in, opened, place_of, registered
+from aparte.client.outbox import held_of
 from aparte.client.session import Progress, Session
 from aparte.client.store import state
 from aparte.client.talking import Talking
@@ -116,8 +117,9 @@ class Client(Talking, Belonging):
             return state.select_states(tx)
 
     def unsent(self) -> list[Unsent]:
-        """List what waits in the outbox, and what was refused after its sender had gone."""
-        return [unsent_of(row) for row in self._outbox.unsent()]
+        """List what waits in the outbox, what a moderator has to decide on, and what was refused after its sender had
+        gone."""
+        return [unsent_of(row, held_of(row)) for row in self._outbox.unsent()]
 
     def unreadable(self) -> dict[ConversationId, int]:
         """Count, by conversation, the encrypted entries whose key is not here yet."""

@@ -67,8 +67,9 @@ class Drafts:
         """Forget a draft once what one was writing is sent, or waits to be; while there is none nobody is asked."""
         try:
             sent = await sending
-        except TimeOver:
-            self._forget(conversation)
+        except ClientError as error:
+            if isinstance(error, TimeOver) or error.code == "held":
+                self._forget(conversation)
             raise
         if self._forget(conversation):
             await self.save_left_over()

@@ -13,11 +13,11 @@ from aparte.client.core.events import Deed, Happened, Policy
 from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.store.conversations import ConversationRow
 from aparte.client.store.expiring import ExpiringRow
-from aparte.client.store.outbox import OutboxRow
+from aparte.client.store.outbox import HELD, OutboxRow
 from aparte.wire import kinds
 from aparte.wire import messages as wire
 from aparte.wire.content import ConversationSettings, Format, Forwarded, Permission, Role
-from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, RoleId
+from aparte.wire.ids import AccountId, ClientMessageId, ConversationId, DeviceId, EntryId, HeldId, RoleId
 
 NO_REACTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -145,14 +145,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A message in the outbox: it waits, or was refused (`code`) when nobody was there to be told."""
+    """A message in the outbox: it waits, is `held` until a moderator has decided, or was refused (`code`) when nobody
+    was there to be told. One that is let through comes by the log."""
 
     conversation_id: ConversationId
     client_message_id: ClientMessageId
     text: str
     queued_at: datetime
-    state: Literal["waiting", "refused"]
+    state: Literal["waiting", "held", "refused"]
     code: str | None
+    held: HeldId | None = None
+    """Under which id it is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +279,14 @@ def event_message(item: Happened, row: ConversationRow, title: str, names: Mappi
     )
 
 
-def unsent_of(row: OutboxRow) -> Unsent:
-    """Show a message of the outbox."""
+def unsent_of(row: OutboxRow, held: str = "") -> Unsent:
+    """Show a message of the outbox. `held`: under which id the server holds it."""
     return Unsent(
         conversation_id=row.conversation,
         client_message_id=row.client_message_id,
         text=msgspec.json.decode(row.body, type=wire.SendMessage).content.text if row.body else "",
         queued_at=datetime.fromtimestamp(row.queued_at_ms / 1000, UTC),
-        state="waiting" if row.outcome is None else "refused",
+        state="waiting" if row.outcome is None else "held" if row.outcome == HELD else "refused",
         code=row.outcome,
+        held=HeldId(UUID(held)) if held and row.outcome == HELD else None,
     )

@@ -17,6 +17,7 @@ from aparte.client.api import accounts, members
 from aparte.client.api import moderation as api
 from aparte.client.changing import entry_id
 from aparte.client.errors import ClientError
+from aparte.client.outbox import Outbox
 from aparte.client.places import Places
 from aparte.client.private import Names
 from aparte.client.readable import Readable
@@ -30,9 +31,10 @@ from aparte.wire.moderation import Decision, Flag, FlagReason, Word, WordList
 class Moderation:
     """`client.moderation`. Silences and bans are of every conversation, the rest of those that the server can read."""
 
-    def __init__(self, session: Session, places: Places, readable: Readable, names: Names) -> None:
+    def __init__(self, session: Session, places: Places, readable: Readable, outbox: Outbox, names: Names) -> None:
         """Work in the name of a session. `names`: what people are called."""
         self._session = session
+        self._outbox = outbox
         self._places = places
         self._readable = readable
         self._names = names
@@ -110,7 +112,9 @@ class Moderation:
 
     async def withdraw(self, target: str, held: UUID | str) -> None:
         """Take one's own held message back. Raises ClientError `over` if that is decided."""
-        await api.withdraw(self._session, await self._places.resolve(target), HeldId(entry_id(held)))
+        wanted = HeldId(entry_id(held))
+        await api.withdraw(self._session, await self._places.resolve(target), wanted)
+        self._outbox.withdrawn(wanted)
 
     # Flags ------------------------------------------------------------------------------------------------------------
 

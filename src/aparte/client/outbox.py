@@ -21,9 +21,9 @@ from aparte.client.crypto.sealing import Sealing
 from aparte.client.errors import ClientError, NotSignedIn, error_for
 from aparte.client.locks import Lock
 from aparte.client.session import Session, decoded, time_over
-from aparte.client.store import conversations, outbox, outbox_sealed
+from aparte.client.store import conversations, outbox, outbox_sealed, state
 from aparte.client.store.conversations import ConversationRow
-from aparte.client.store.outbox import SENT, OutboxRow
+from aparte.client.store.outbox import HELD, SENT, OutboxRow
 from aparte.client.store.outbox_sealed import Unsealed
 from aparte.client.transport.http import Request
 from aparte.e2ee.content import Text, encode
@@ -31,7 +31,7 @@ from aparte.e2ee.errors import BadContent
 from aparte.wire import kinds
 from aparte.wire.codec import to_json
 from aparte.wire.content import MessageContent
-from aparte.wire.ids import ClientMessageId, ConversationId, EntryId, new_id
+from aparte.wire.ids import ClientMessageId, ConversationId, EntryId, HeldId, new_id
 from aparte.wire.messages import ForwardOf, SendMessage, Sent
 from aparte.wire.sealed import SealedTarget
 
@@ -126,9 +126,27 @@ class Outbox:
                 return
 
     def unsent(self) -> list[OutboxRow]:
-        """Give what waits, and what was refused after its sender had gone."""
-        with self._store.reading() as tx:
+        """Give what waits, what a moderator has to decide on, and what was refused after its sender had gone.
+
+        What was let through came back in the log; what was rejected is refused from then on.
+        """
+        with self._store.transaction() as tx:
+            for row in outbox.select_held(tx):
+                key = f"held:{held_of(row)}"
+                decided = state.select_value(tx, key)
+                if isinstance(decided, dict) and decided.get("status") == "rejected":
+                    refusal = _Refusal("filtered", str(decided.get("reason", "")), {"held": held_of(row)})
+                    outbox.update_answered(tx, row.item, "filtered", to_json(refusal))
+                elif state.is_gone(tx, key):
+                    outbox.delete_item(tx, row.item)
             return outbox.select_unsent(tx)
+
+    def withdrawn(self, held: HeldId) -> None:
+        """Forget a message that its author has taken back while it was held."""
+        with self._store.transaction() as tx:
+            for row in outbox.select_held(tx):
+                if held_of(row) == str(held):
+                    outbox.delete_item(tx, row.item)
 
     def drop(self, items: Sequence[int]) -> None:
         """Forget messages, sent or not; but for a sealed one that the server may have, which is sent to the end."""
@@ -163,10 +181,12 @@ class Outbox:
             with self._store.transaction() as tx:
                 if sealed is not None and outcome == SENT:
                     sealing.accepted(tx, Sealing(sealed, row))
-                if row.item == own:
+                if row.item == own and outcome != HELD:
                     outbox.delete_item(tx, row.item)
                     return outcome, answer
                 outbox.update_answered(tx, row.item, outcome, answer)
+                if row.item == own:
+                    return outcome, answer
 
     async def _post(self, row: OutboxRow) -> tuple[str, bytes]:
         """Make the request until the server answers it for good: stored, or refused with a code."""
@@ -212,7 +232,8 @@ class Outbox:
             row = outbox.select_item(tx, item)
             if row is None or row.outcome is None or row.answer is None:
                 return None
-            outbox.delete_item(tx, item)
+            if row.outcome != HELD:
+                outbox.delete_item(tx, item)
         return row.outcome, row.answer
 
 
@@ -234,6 +255,11 @@ def result_of(answer: "_Answer | None") -> Sent:
         return decoded(body, Sent)
     refusal = decoded(body, _Refusal)
     raise error_for(refusal.code, refusal.detail, data=refusal.data)
+
+
+def held_of(row: OutboxRow) -> str:
+    """Give under which id the server holds a message; empty if it does not."""
+    return str(decoded(row.answer, _Refusal).data.get("held", "")) if row.answer else ""
 
 
 def now_ms() -> int:

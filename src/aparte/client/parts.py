@@ -54,7 +54,7 @@ class Parts:
         """The address book, requests to be contacts, blocks, and finding people."""
         self.roles = Roles(session, self._rooms, self._places)
         """Roles that a conversation defines, and what is granted or denied to one member alone."""
-        self.moderation = Moderation(session, self._places, self._readable, self._names)
+        self.moderation = Moderation(session, self._places, self._readable, self._outbox, self._names)
         """Silences, bans, word lists, held messages, flags."""
         self.search = Search(session, self._places, self._readable)
         """The server's search: messages, people, rooms."""

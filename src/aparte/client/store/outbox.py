@@ -7,13 +7,15 @@ from aparte.client.store.db import Row, Tx
 from aparte.wire.ids import ClientMessageId, ConversationId
 
 SENT = "sent"
+HELD = "held"
+"""A moderator decides: neither sent nor refused, and kept until then."""
 DAY_MS = 86_400_000
 COLUMNS = "item, conversation_id, client_message_id, body, queued_at, outcome, answer"
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One message on its way. `outcome` is None while it waits, `sent`, or the code of the refusal."""
+    """One message on its way. `outcome` is None while it waits, `sent`, `held`, or the code of the refusal."""
 
     item: int
     conversation: ConversationId
@@ -78,6 +80,12 @@ def select_item(tx: Tx, item: int) -> OutboxRow | None:
 def select_unsent(tx: Tx) -> list[OutboxRow]:
     """Read what waits, and what was refused while nobody waited for the answer."""
     rows = tx.rows(f"SELECT {COLUMNS} FROM outbox WHERE outcome IS NOT 'sent' ORDER BY item")  # noqa: S608 - constant
+    return [outbox_row(row) for row in rows]
+
+
+def select_held(tx: Tx) -> list[OutboxRow]:
+    """Read what a moderator has to decide on."""
+    rows = tx.rows(f"SELECT {COLUMNS} FROM outbox WHERE outcome = ? ORDER BY item", HELD)  # noqa: S608 - constant
     return [outbox_row(row) for row in rows]
 
 

@@ -36,6 +36,12 @@ def select_value(tx: Tx, key: str) -> Any:
     return _decode(row[0]) if row is not None else None
 
 
+def is_gone(tx: Tx, key: str) -> bool:
+    """Tell whether a key was there and is no more."""
+    row = tx.row("SELECT value FROM account_state WHERE key = ?", key)
+    return row is not None and _decode(row[0]) is None
+
+
 def select_keys(tx: Tx, prefix: str) -> set[str]:
     """Read the keys that begin with something, but for those that are gone."""
     rows = tx.rows("SELECT key, value FROM account_state WHERE key >= ? AND key < ?", prefix, prefix + "\U0010ffff")
