@@ -157,3 +157,86 @@ MANAGING = [
     Operation("POST", CONVERSATION + "/leave"),
 ]
 OPERATIONS = [*READING, *WRITING, *MANAGING]
+
+
+# Operations outside of conversations ----------------------------------------------------------------------------------
+
+ASKED = "/contact-requests/{person}"
+OFFER = "/link-offers/{offer}"
+BUNDLES = {"account": "{person}", "devices": ["{device}"]}
+PAYLOAD = {"payload_id": "{new}", "device": "{device}", "type": 2, "body": "AAAA"}
+LIST = {"list": _noise(162), "signature": _noise(64)}
+ELSEWHERE = [
+    Operation("GET", "/accounts/me"),
+    Operation("PATCH", "/accounts/me", {"bio": MARKER}),
+    Operation("PUT", "/accounts/me/password", {"old": "wrong password", "new": "another password"}),
+    Operation("GET", "/accounts", query={"ids": "{person}"}),
+    Operation("POST", "/accounts/find", {"email": "nobody@example.org"}),
+    Operation("GET", "/accounts/{person}"),
+    Operation("GET", "/account/state"),
+    Operation("GET", "/presence", query={"accounts": "{person}"}),
+    Operation("PUT", "/presence", {"status": "away"}),
+    Operation("GET", "/devices"),
+    Operation("PATCH", "/devices/{device}", {"name": MARKER}),
+    Operation("DELETE", "/devices/{device}"),
+    Operation("GET", "/sessions"),
+    Operation("DELETE", "/sessions/{session}"),
+    Operation("GET", "/contacts"),
+    Operation("PUT", "/contacts/{person}", {"nickname": MARKER}),
+    Operation("DELETE", "/contacts/{person}"),
+    Operation("GET", "/contact-requests"),
+    Operation("POST", ASKED, {"note": MARKER}),
+    Operation("POST", ASKED + "/accept"),
+    Operation("POST", ASKED + "/decline"),
+    Operation("DELETE", ASKED),
+    Operation("GET", "/blocks"),
+    Operation("PUT", "/blocks/{person}", {"reason": MARKER}),
+    Operation("DELETE", "/blocks/{person}"),
+    Operation("PUT", "/account/keys", {"devices": LIST, "prekeys": {}}),
+    Operation("PUT", "/account/device-list", {"devices": LIST}),
+    Operation("POST", "/keys/lists", {"accounts": [{"account": "{person}"}]}),
+    Operation("POST", "/keys/bundles", BUNDLES),
+    Operation("POST", "/keys/bundles/many", {"accounts": [BUNDLES]}),
+    Operation("PUT", "/keys/prekeys", {}),
+    Operation("GET", "/keys/prekeys"),
+    Operation("POST", "/payloads", {"account": "{person}", "payloads": [PAYLOAD]}),
+    Operation("GET", "/payloads"),
+    Operation("POST", "/payloads/done", {"ids": ["{new}"]}),
+    Operation("POST", "/link-offers", {"id": "{new}", "offer": _noise(1237), "prekeys": {}}),
+    Operation("GET", "/link-offers/mine", query={"id": "{offer}"}),
+    Operation("GET", OFFER),
+    Operation("POST", OFFER + "/answer", {"password": "wrong password", "answer": _noise(1169)}),
+    Operation("POST", OFFER + "/admission", {"devices": LIST, "container": "AAAA"}),
+    Operation("DELETE", OFFER),
+    Operation("POST", "/conversations", {"kind": "room", "name": MARKER + " {new}"}),
+    Operation("POST", "/conversations/direct", {"id": "{new}", "account": "{person}"}),
+    Operation("POST", "/conversations/group", {"id": "{new}", "statements": [UNSIGNED]}),
+    Operation("GET", "/conversations"),
+    Operation("GET", "/directory"),
+    Operation("GET", "/invites/{token}"),
+    Operation("GET", "/invites/{token}/statements"),
+    Operation("POST", "/invites/{token}/join", UNSIGNED),
+    Operation("POST", "/invites/{token}/enter"),
+    Operation("GET", "/mentions"),
+    Operation("GET", "/words"),
+    Operation("PUT", "/words", {"words": []}),
+    Operation("GET", "/search/messages", query={"q": MARKER}),
+    Operation("GET", "/search/people", query={"q": MARKER}),
+    Operation("GET", "/search/rooms", query={"q": MARKER}),
+    Operation("DELETE", "/sessions/current"),
+]
+OPEN = [
+    Operation("POST", "/accounts", {}),
+    Operation("POST", "/setup", {}),
+    Operation("POST", "/sessions", {}),
+    Operation("POST", "/sessions/refresh", {}),
+]
+"""What is asked by those who are nobody yet: told what is missing, whoever they are."""
+UNLISTED = {
+    "DELETE /sessions/current",
+    "PUT /account/keys",
+    "POST /link-offers",
+    "GET /link-offers/mine",
+    "DELETE /link-offers/{offer}",
+}
+"""What a device may ask that is signed in and on no list."""
