@@ -229,6 +229,11 @@ FORGED = {
     "deletion": (kinds.DELETION, {"on": True}),
     "reaction": (kinds.REACTION, {"emoji": "👍", "on": True}),
     "profile": (kinds.PROFILE, {"name": "lounge", "topic": "", "description": ""}),
+    "somebody who came": (kinds.JOINED, {"account": str(MALLORY), "role": "member"}),
+    "somebody put out": (kinds.REMOVED, {"account": str(BOB.account)}),
+    "another owner": (kinds.ROLE, {"account": str(MALLORY), "role": "owner"}),
+    "a nickname": (kinds.NICKNAME, {"account": str(BOB.account), "nickname": "carol"}),
+    "a beginning": (kinds.CREATED, {"name": "lounge", "topic": "", "description": ""}),
     "of the future": (8, {"text": "anything"}),
 }
 
@@ -251,6 +256,7 @@ def test_in_a_private_conversation_nobody_says_what_was_not_sealed(store: Store,
     assert told == [("bad_entry", PRIVATE, 1)]
     shown = [(kept.state, kept.code, kept.message.content) for kept in past.newest(store, row, 2, 10)]
     assert shown == ([("refused", "bad_entry", None)] if kind == kinds.MESSAGE else [])
+    assert past.happened(store, row, (0, 2)) == []
 
 
 def test_what_was_said_is_not_taken_back_by_what_nobody_sealed(store: Store) -> None:

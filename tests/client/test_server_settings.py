@@ -32,6 +32,10 @@ def unsealed(kind: int, body: Any) -> Entry:
         (kinds.PROFILE, {"name": "mine now"}, False),
         (kinds.MESSAGE, {"text": "readable"}, False),
         (kinds.PIN, {"on": True}, False),
+        (kinds.SILENCED, {"account": str(UUID(int=3))}, True),
+        (kinds.RIGHTS, {"account": str(UUID(int=3))}, True),
+        (kinds.NICKNAME, {"account": str(UUID(int=3)), "nickname": "carol"}, False),
+        (99, {"not": "known yet"}, True),
     ],
 )
 def test_of_what_people_say_only_the_servers_own_settings_come_unsealed(kind: int, body: Any, is_taken: bool) -> None:

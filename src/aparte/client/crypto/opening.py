@@ -33,6 +33,8 @@ from aparte.wire.sealed import Sealed
 
 VANISHED = "vanished"
 """The code of a message that the server says has disappeared before this device could read it."""
+OF_READABLE = frozenset({kinds.CREATED, kinds.JOINED, kinds.LEFT, kinds.REMOVED, kinds.ROLE, kinds.NICKNAME})
+"""What the server says of conversations that it can read alone. Elsewhere statements, and the id, say who is in."""
 SILENT = frozenset({"before_device"})
 """Why an entry is not readable without anything being wrong: this device could not read here when it was written."""
 
@@ -51,15 +53,20 @@ def take(tx: Tx, row: ConversationRow, entry: Entry, reader: Reader) -> Entry:
     """Give an entry of an encrypted conversation as the log keeps it; what people do there is sealed, or not theirs."""
     if entry.sealed is not None:
         return receive(tx, row, entry, entry.sealed, reader)
-    if entry.kind >= kinds.CREATED or is_of_server(entry):
+    if is_of_server(entry):
         return entry
     _tell(tx, row, entry, "bad_entry")
     return replace(entry, body=None, target=None)
 
 
 def is_of_server(entry: Entry) -> bool:
-    """Tell whether settings are those that the server acts on (slow mode, archive); what members agree on is sealed."""
-    return entry.kind == kinds.SETTINGS and not opened.is_agreed(entry.body)
+    """Tell whether something is the server's to say: how it runs a conversation, whom it narrows, what others signed.
+
+    What members agree on is sealed; who is in, as what and how they are called is not known from the server.
+    """
+    if entry.kind == kinds.SETTINGS:
+        return not opened.is_agreed(entry.body)
+    return entry.kind >= kinds.CREATED and entry.kind not in OF_READABLE
 
 
 def receive(tx: Tx, row: ConversationRow, entry: Entry, found: Sealed, reader: Reader) -> Entry:
