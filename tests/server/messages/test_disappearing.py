@@ -12,12 +12,12 @@ from tests.support.people import Problem, World
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
 from aparte.server.kit.doorbell import ToConversation
-from aparte.server.messages import actions
+from aparte.server.messages import actions, store
 from aparte.server.messages.actions import housekeeping
 from aparte.wire import limits
 from aparte.wire.content import MessageContent
 from aparte.wire.frames import Live
-from aparte.wire.ids import FIRST_ID, ClientMessageId, ConversationId, EntryId
+from aparte.wire.ids import FIRST_ID, ClientMessageId, ConversationId, EntryId, first_id_at
 from aparte.wire.messages import ChangeMessage, PinMessage, React
 
 Admin = Any
@@ -170,6 +170,48 @@ async def test_one_that_cannot_be_erased_stops_no_other(
     assert (await stored(admin, answer))["reply_id"] == ids[1]
     await admin.execute("DROP TRIGGER bad ON messages")
     assert await actions.erase_expired(db) == 1
+
+
+async def test_of_what_was_deleted_too_one_that_cannot_be_erased_stops_no_other(
+    db: Database, admin: Admin, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B-005, of the clean-up of what people have deleted; what has been restored at the last moment stays."""
+    room, alice, _ = await lounge(admin)
+    ids = [(await process.send(alice, room, saying(str(n)))).id for n in range(6)]
+    for message in ids:
+        await actions.delete(db, alice, room, message, ClientMessageId(uuid4()))
+    long_ago = first_id_at(datetime.now(UTC) - timedelta(days=31))
+    await admin.execute("UPDATE messages SET deletion_id = $1", long_ago)
+    await admin.execute(
+        f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF OLD.id = '{ids[0]}' THEN RAISE EXCEPTION 'bad row'; END IF; RETURN NEW; END $$;"
+        " CREATE TRIGGER bad BEFORE UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    monkeypatch.setattr(housekeeping, "STEP", 2)
+    select = store.select_erasable
+
+    async def restored_meanwhile(*asked: Any) -> Any:
+        due = await select(*asked)
+        await admin.execute("UPDATE messages SET deletion_id = NULL WHERE id = $1", ids[3])
+        return due
+
+    monkeypatch.setattr(store, "select_erasable", restored_meanwhile)
+    assert await actions.erase_deleted(db) == 4
+    left = await admin.fetch("SELECT id FROM messages WHERE erased_at IS NULL")
+    assert {row["id"] for row in left} == {ids[0], ids[3]}
+    assert (await stored(admin, ids[3]))["content"] is not None
+
+
+async def test_counts_that_are_mended_before_the_job_has_run_are_right_after_it(
+    db: Database, admin: Admin, process: Process
+) -> None:
+    room, alice, bob = await lounge(admin)
+    root = (await process.send(alice, room, saying("root"))).id
+    replies = [(await process.send(bob, room, saying(str(n), ttl=60, thread=root))).id for n in range(2)]
+    await end(admin, *replies)
+    assert await actions.repair_counts(db) == 0
+    assert await actions.erase_expired(db) == 2
+    assert await admin.fetchval("SELECT reply_count FROM threads WHERE root_id = $1", root) == 0
 
 
 async def test_words_end_in_a_room_that_is_deleted_too(db: Database, admin: Admin, process: Process) -> None:

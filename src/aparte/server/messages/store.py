@@ -193,28 +193,38 @@ async def select_mark(reader: Reader, conversation: ConversationId, at: EntryId)
     return (Position(row["seq"], at), row["ordinal"] or 0) if row else None
 
 
-async def select_erasable(reader: Reader, before: EntryId, limit: int) -> list[tuple[ConversationId, EntryId]]:
-    """Deleted messages whose recovery window is over."""
+async def select_erasable(
+    reader: Reader, before: EntryId, after: tuple[ConversationId, int], limit: int
+) -> list[tuple[ConversationId, int, EntryId]]:
+    """Deleted messages whose recovery window is over, after one of them: conversation, ordinal, id, in this order."""
     rows = await reader.fetch(
         """
-        SELECT conversation_id, id FROM messages
-         WHERE deletion_id IS NOT NULL AND deletion_id < $1 AND erased_at IS NULL LIMIT $2
+        SELECT conversation_id, ordinal, id FROM messages
+         WHERE deletion_id IS NOT NULL AND deletion_id < $1 AND erased_at IS NULL
+           AND (conversation_id, ordinal) > ($2, $3)
+         ORDER BY conversation_id, ordinal LIMIT $4
         """,
         before,
+        *after,
         limit,
     )
-    return [(row["conversation_id"], row["id"]) for row in rows]
+    return [(row["conversation_id"], row["ordinal"], row["id"]) for row in rows]
 
 
-async def update_erased(tx: Tx, conversation: ConversationId, message: EntryId) -> None:
-    """Empty a message, leaving its skeleton; of a sealed one its digest, so that the chain of hashes holds."""
-    await tx.execute(
-        """
-        UPDATE messages SET content = NULL, sealed = NULL, sealed_hash = sha256(sealed), erased_at = clock_timestamp()
-         WHERE conversation_id = $1 AND id = $2 AND erased_at IS NULL
-        """,
-        conversation,
-        message,
+async def update_erased(tx: Tx, conversation: ConversationId, message: EntryId, before: EntryId) -> bool:
+    """Empty a message that was deleted before an entry id, leaving its skeleton; of a sealed one its digest, so that
+    the chain of hashes holds. False if it has come back, or is empty already."""
+    return bool(
+        await tx.execute(
+            """
+            UPDATE messages
+               SET content = NULL, sealed = NULL, sealed_hash = sha256(sealed), erased_at = clock_timestamp()
+             WHERE conversation_id = $1 AND id = $2 AND deletion_id < $3 AND erased_at IS NULL
+            """,
+            conversation,
+            message,
+            before,
+        )
     )
 
 

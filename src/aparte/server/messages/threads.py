@@ -58,15 +58,17 @@ async def select_busy(reader: Reader, after: ConversationId) -> ConversationId |
 
 
 async def update_wrong(tx: Tx, conversation: ConversationId) -> int:
-    """Count the replies of every thread of a conversation anew, and correct what is wrong; tells how many were."""
+    """Count the replies of every thread of a conversation anew, and correct what is wrong; tells how many were.
+
+    One that is past its end is counted off by who erases it, and so until then counted here.
+    """
     return await tx.execute(
         """
         UPDATE threads t SET reply_count = c.n
           FROM (SELECT y.root_id, (SELECT count(*) FROM message_links l
                                      JOIN messages x ON x.conversation_id = l.conversation_id AND x.id = l.id
                                     WHERE l.conversation_id = y.conversation_id AND l.target_id = y.root_id
-                                      AND l.link = 1 AND x.deletion_id IS NULL AND x.erased_at IS NULL
-                                      AND (x.expires_at IS NULL OR x.expires_at > clock_timestamp())) AS n
+                                      AND l.link = 1 AND x.deletion_id IS NULL AND x.erased_at IS NULL) AS n
                   FROM threads y WHERE y.conversation_id = $1) c
          WHERE t.conversation_id = $1 AND t.root_id = c.root_id AND t.reply_count <> c.n
         """,

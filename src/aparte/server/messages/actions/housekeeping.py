@@ -24,20 +24,34 @@ NOWHERE = ConversationId(UUID(int=0))
 
 
 async def erase_deleted(db: Database) -> int:
-    """Empty messages whose recovery window is over, with their edits; their skeletons stay. Counts messages."""
+    """Empty messages whose recovery window is over, with their edits; their skeletons stay. Counts messages.
+
+    One that cannot be erased stops none of the others, and is tried again the next day.
+    """
     border = first_id_at(now() - timedelta(days=RECOVERY_DAYS))
-    erased = 0
+    erased, after = 0, (NOWHERE, 0)
     while True:
         async with db.read() as reader:
-            due = await store.select_erasable(reader, border, STEP)
-        for conversation, message in due:
-            async with db.transaction() as tx:
-                await log.lock_all(tx, [conversation])
-                await store.update_erased(tx, conversation, message)
-                await _forget_around(tx, conversation, message)
-                erased += 1
+            due = await store.select_erasable(reader, border, after, STEP)
+        for conversation, _, message in due:
+            erased += await _erase(db, conversation, message, border)
         if len(due) < STEP:
             return erased
+        after = due[-1][:2]
+
+
+async def _erase(db: Database, conversation: ConversationId, message: EntryId, border: EntryId) -> bool:
+    """Empty one message, unless it was restored meanwhile, at the last moment; tells whether it did."""
+    try:
+        async with db.transaction() as tx:
+            await log.lock_all(tx, [conversation])
+            is_erased = await store.update_erased(tx, conversation, message, border)
+            if is_erased:
+                await _forget_around(tx, conversation, message)
+            return is_erased
+    except asyncpg.PostgresError as error:
+        said.warning("message_unerased", error=type(error).__name__)
+        return False
 
 
 async def _forget_around(tx: Tx, conversation: ConversationId, message: EntryId) -> None:
