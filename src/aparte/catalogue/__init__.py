@@ -1,8 +1,8 @@
 """What Aparté says to people, in French and English: the data files beside this one are the only place of its words.
 
-A file is a section (`errors`, `phrases`, `events`, `help`, `usage`); each of its keys has a text in both languages, with
-named placeholders, or two forms of one that is counted (`one`, `other`). Whatever shows words looks them up here: it
-knows codes and keys, no sentences.
+A file is a section (`errors`, `phrases`, `events`, `help`, `usage`); each of its keys has a text in both languages,
+with named placeholders, or two forms of one that is counted (`one`, `other`). Whatever shows words looks them up here:
+it knows codes and keys, no sentences.
 """
 
 import json

@@ -1,12 +1,12 @@
-"""`aparte register`, `login`, `logout`, `whoami`."""
+"""`aparte register`, `login`, `logout`, `whoami`, `privacy`."""
 
 import platform
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from aparte.cli.output import put, put_json
+from aparte.cli.output import as_row, is_json, put, put_json, table
 from aparte.cli.phrases import phrase
 from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.cli.settings import Settings
@@ -14,9 +14,20 @@ from aparte.client import Client, Credentials
 
 PASSWORD_BYTES = 4_096
 
-Username = Annotated[str, typer.Argument(help="The user name.")]
-Device = Annotated[str, typer.Option(help="What this device is called.", metavar="NAME")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Field = Literal[
+    "may_write",
+    "may_add",
+    "see_last_seen",
+    "see_presence",
+    "see_receipts",
+    "find_by_name",
+    "find_by_email",
+    "find_by_phone",
+]
+Audience = Literal["everyone", "contacts", "nobody"]
+Username = Annotated[str, typer.Argument()]
+Device = Annotated[str, typer.Option(metavar="NAME")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,12 +36,13 @@ def register(app: typer.Typer) -> None:
     app.command()(login)
     app.command()(logout)
     app.command()(whoami)
+    app.command()(privacy)
 
 
 def register_account(
     context: typer.Context,
     username: Username,
-    email: Annotated[str, typer.Option(help="The e-mail address of the account.", metavar="ADDRESS")],
+    email: Annotated[str, typer.Option(metavar="ADDRESS")],
     device: Device = "",
     password_stdin: PasswordStdin = False,
 ) -> None:
@@ -88,6 +100,27 @@ def whoami(context: typer.Context) -> None:
             "server": me.server,
         }
         put_json(row)
+
+    with_client(context, work)
+
+
+def privacy(
+    context: typer.Context,
+    field: Annotated[Field | None, typer.Argument(metavar="[WHAT]")] = None,
+    audience: Annotated[Audience | None, typer.Argument(metavar="[WHO]")] = None,
+) -> None:
+    """Show or change who may write to one first, add one, find one and see what."""
+    if (field is None) is not (audience is None):
+        raise typer.BadParameter(phrase("what_and_who"))
+
+    async def work(me: Client) -> None:
+        if field is not None and audience is not None:
+            await me.change_privacy(**{field: audience})
+        found = as_row((await me.who_am_i()).privacy)
+        if is_json(context):
+            put_json(found)
+        else:
+            table([(name, who, phrase(f"privacy_{name}")) for name, who in found.items()])
 
     with_client(context, work)
 

@@ -181,11 +181,11 @@ def scale(
     *,
     as_json: AsJson = False,
     folder: Folder = None,
-    members: Annotated[int, typer.Option(help="Members of the large room.", min=10, max=10_000)] = 10_000,
-    messages: Annotated[int, typer.Option(help="Messages in it.", min=1_000)] = 1_000_000,
-    rooms: Annotated[int, typer.Option(help="Rooms of somebody who is in many.", min=100)] = 1_000,
-    times: Annotated[int, typer.Option(help="How often each question is asked.", min=1)] = 200,
-    check: Annotated[bool, typer.Option("--check", help="End with 1 if anything takes longer than it may.")] = False,
+    members: Annotated[int, typer.Option(min=10, max=10_000)] = 10_000,
+    messages: Annotated[int, typer.Option(min=1_000)] = 1_000_000,
+    rooms: Annotated[int, typer.Option(min=100)] = 1_000,
+    times: Annotated[int, typer.Option(min=1)] = 200,
+    check: Annotated[bool, typer.Option("--check")] = False,
 ) -> None:
     """Measure whether it takes longer where there is more: members, messages, rooms."""
     from aparte.bench import scale as measured

@@ -16,7 +16,7 @@ from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.client import Applicant, Client, CodeShown, Offered, SafetyNumber
 from aparte.client import Device as DeviceRow
 
-Yes = Annotated[bool, typer.Option("--yes", help="Answer questions with yes; never the password or the code.")]
+Yes = Annotated[bool, typer.Option("--yes")]
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +94,7 @@ def row_of(device: DeviceRow, listed: frozenset[UUID]) -> tuple[str, ...]:
 
 def approve(
     context: typer.Context,
-    offer: Annotated[str, typer.Argument(help="The line that the new device shows.")],
+    offer: Annotated[str, typer.Argument()],
     yes: Yes = False,
 ) -> None:
     """Link the device that shows this offer. The password is asked for, then the code that the device shows.
@@ -120,10 +120,8 @@ def approve(
 
 def revoke(
     context: typer.Context,
-    device: Annotated[str, typer.Argument(help="The device's id, as `aparte devices` shows it.")],
-    wiped: Annotated[
-        bool, typer.Option("--wiped", help="The device is wiped or in your hands: keep the account key.")
-    ] = False,
+    device: Annotated[str, typer.Argument()],
+    wiped: Annotated[bool, typer.Option("--wiped")] = False,
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Take a device off the account: one that is lost or stolen under a new account key, which needs the password."""
@@ -142,10 +140,8 @@ def revoke(
 
 def verify(
     context: typer.Context,
-    user: Annotated[str, typer.Argument(help="Whom: @user.")],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="The digits are the same there: the key is verified, or its change accepted.")
-    ] = False,
+    user: Annotated[str, typer.Argument()],
+    yes: Annotated[bool, typer.Option("--yes")] = False,
 ) -> None:
     """Show the safety number that one has with somebody, to be compared with what they see."""
 

@@ -17,16 +17,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.", envvar="APARTE_HOST")]
-Port = Annotated[int, typer.Option(help="Port to listen on.", envvar="APARTE_PORT", min=1, max=65535)]
-Workers = Annotated[int, typer.Option(help="Server processes, at most one for each core.", min=1, max=256)]
-PublicUrl = Annotated[str, typer.Option(help="Where people reach it, if not here.", envvar="APARTE_PUBLIC_URL")]
-Data = Annotated[Path, typer.Option(help="Folder that holds everything; made at the first start.")]
-FollowParent = Annotated[bool, typer.Option("--follow-parent", help="Stop when the process that started this ends.")]
+Host = Annotated[str, typer.Option(envvar="APARTE_HOST")]
+Port = Annotated[int, typer.Option(envvar="APARTE_PORT", min=1, max=65535)]
+Workers = Annotated[int, typer.Option(min=1, max=256)]
+PublicUrl = Annotated[str, typer.Option(envvar="APARTE_PUBLIC_URL")]
+Data = Annotated[Path, typer.Option()]
+FollowParent = Annotated[bool, typer.Option("--follow-parent")]
 
 _SERVE_NEEDS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "VALKEY_URL", "OBJECTS_URL")
 
-migrations = typer.Typer(no_args_is_help=True, help="Bring the schema of the database to this version, or back.")
+migrations = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:

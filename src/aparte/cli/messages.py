@@ -1,72 +1,89 @@
-"""`aparte send`, `listen`, `history`, `edit`, `delete`, `restore`, `react`, `pin`, `pins`."""
+"""`aparte send`, `listen`, `history`, `edit`, `delete`, `restore`, `forward`, `outbox`."""
+
+# ruff: noqa: PLR0913 - typer reads the options of a command off its parameters
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from aparte.cli.output import message_line, message_row, put, put_json
+from aparte.cli.arguments import Limit, MessageId, Target, Words, duration, moment
+from aparte.cli.output import as_row, clock, in_a_line, is_json, message_line, message_row, put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.progress import catching_up, counted
 from aparte.cli.reading import lines_of_stdin, whole_stdin
 from aparte.cli.running import TIME_OVER, settings_of, telling, with_client
-from aparte.client import Client, Message, MessageStream, Sent
+from aparte.client import Client, ClientError, Message, MessageStream, ScheduledMessage, Sent, describe, language_of
 
-Target = Annotated[
-    str, typer.Argument(help="Where: a group, as +name, a person, as @name, a room, as '#name', or @me for your notes.")
-]
-MessageId = Annotated[str, typer.Argument(help="The message's id, as `send` or `--json` shows it.")]
+Format = Literal["text", "markdown", "html", "code"]
+TextFormat = Annotated[Format, typer.Option("--format")]
+Mentions = Annotated[list[str] | None, typer.Option(metavar="@USER")]
+AboutMessage = Annotated[str | None, typer.Option(metavar="ID")]
+Time = Annotated[str | None, typer.Option(metavar="TIME")]
+SHOWN_BESIDE = frozenset({"reacted", "unreacted"})
+"""What history shows behind the message that it happened to, not on a line of its own."""
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command()(send)
-    app.command()(listen)
-    app.command()(history)
-    app.command()(edit)
-    app.command()(delete)
-    app.command()(restore)
-    app.command()(react)
-    app.command()(pin)
-    app.command()(pins)
+    for command in (send, listen, history, edit, delete, restore, forward, outbox):
+        app.command()(command)
 
 
 def send(
     context: typer.Context,
+    *,
     target: Target,
-    text: Annotated[list[str], typer.Argument(help="What to say; `-` reads it from standard input.")],
-    lines: Annotated[bool, typer.Option("--lines", help="With `-`: send each line as a message, in order.")] = False,
-    reply: Annotated[
-        str | None, typer.Option(help="The id of the message that this answers (not in rooms).", metavar="ID")
-    ] = None,
-    mention: Annotated[
-        list[str] | None, typer.Option(help="Whom it mentions; can be repeated (not in rooms).", metavar="@USER")
-    ] = None,
+    text: Words,
+    lines: Annotated[bool, typer.Option("--lines")] = False,
+    reply: AboutMessage = None,
+    thread: AboutMessage = None,
+    mention: Mentions = None,
+    ttl: Time = None,
+    after_reading: Annotated[bool, typer.Option("--after-reading")] = False,
+    text_format: TextFormat = "text",
+    at: Time = None,
 ) -> None:
-    """Send a message, or many."""
+    """Send a message, or many, now or later."""
     if lines and text != ["-"]:
-        raise typer.BadParameter("--lines reads standard input: give - as the text.")
-    if lines and (reply or mention):
-        raise typer.BadParameter("--reply and --mention go with one message.")
+        raise typer.BadParameter(phrase("lines_need_dash"))
+    if lines and (reply or thread or mention or ttl or at):
+        raise typer.BadParameter(phrase("lines_alone"))
+    if after_reading and not ttl:
+        raise typer.BadParameter(phrase("reading_needs_ttl"))
+    due = None if at is None else moment(at, "--at")
+    lasts = None if ttl is None else lasting(ttl, after_reading=after_reading)
 
     async def work(me: Client) -> None:
-        if not lines:
-            words = whole_stdin() if text == ["-"] else " ".join(text)
-            show_sent(context, target, await me.send(target, words, reply=reply, mentions=mention or ()))
-        else:
-            async for sent in counted(me.send_many(target, lines_of_stdin()), phrase("sending")):
+        if lines:
+            many = me.send_many(target, lines_of_stdin(), text_format=text_format)
+            async for sent in counted(many, phrase("sending")):
                 show_sent(context, target, sent)
+            return
+        words = whole_stdin() if text == ["-"] else " ".join(text)
+        if due is None:
+            sent = await me.send(
+                target, words, text_format=text_format, reply=reply, thread=thread, ttl=lasts, mentions=mention or ()
+            )
+            show_sent(context, target, sent)
+            return
+        given = {"reply": reply, "thread": thread, "ttl": lasts, "mentions": mention}
+        beside = {name: value for name, value in given.items() if value is not None}
+        show_scheduled(context, await me.scheduled.add(target, words, due, text_format=text_format, **beside))  # type: ignore[arg-type]
 
     with_client(context, work)
 
 
+def lasting(ttl: str, *, after_reading: bool) -> tuple[Literal["sending", "reading"], int]:
+    """Read how long a message is there."""
+    return "reading" if after_reading else "sending", int(duration(ttl, "--ttl").total_seconds())
+
+
 def listen(
     context: typer.Context,
-    count: Annotated[int | None, typer.Option(help="Stop after so many messages.", min=1, metavar="N")] = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="Stop after so many seconds, with exit code 3.", min=0, metavar="SECONDS")
-    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, metavar="N")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS")] = None,
 ) -> None:
     """Print what has arrived since the last `listen`, then what arrives."""
 
@@ -106,27 +123,26 @@ def say_that_it_waits(stream: MessageStream) -> None:
 def history(
     context: typer.Context,
     target: Target,
-    limit: Annotated[int, typer.Option(help="How many of the newest messages.", min=1, metavar="N")] = 50,
+    limit: Limit = 50,
+    before: AboutMessage = None,
 ) -> None:
-    """Print the newest messages of a group, person or room or of your notes, oldest first, and what happened."""
+    """Print the newest messages, oldest first, and what happened."""
 
     async def work(me: Client) -> None:
-        for message in await me.history(target, limit, events=True):
-            show(context, message)
+        for message in await me.history(target, limit, before=before, events=True):
+            if message.event is None or message.event.deed not in SHOWN_BESIDE:
+                show(context, message)
 
     with_client(context, work)
 
 
 def edit(
-    context: typer.Context,
-    target: Target,
-    message: MessageId,
-    text: Annotated[list[str], typer.Argument(help="What it says from now on.")],
+    context: typer.Context, target: Target, message: MessageId, text: Words, text_format: TextFormat = "text"
 ) -> None:
-    """Change one of your messages."""
+    """Change one of one's messages."""
 
     async def work(me: Client) -> None:
-        show_sent(context, target, await me.edit(target, message, " ".join(text)))
+        show_sent(context, target, await me.edit(target, message, " ".join(text), text_format=text_format))
 
     with_client(context, work)
 
@@ -135,14 +151,12 @@ def delete(
     context: typer.Context,
     target: Target,
     message: MessageId,
-    for_me: Annotated[bool, typer.Option("--for-me", help="Only for yourself.")] = False,
+    for_me: Annotated[bool, typer.Option("--for-me")] = False,
 ) -> None:
-    """Delete a message for everyone, or only for yourself."""
+    """Delete a message for everyone, or only for oneself."""
 
     async def work(me: Client) -> None:
-        done = await me.delete(target, message, for_me=for_me)
-        if done is not None:
-            show_sent(context, target, done)
+        show_sent(context, target, await me.delete(target, message, for_me=for_me))
 
     with_client(context, work)
 
@@ -156,56 +170,59 @@ def restore(context: typer.Context, target: Target, message: MessageId) -> None:
     with_client(context, work)
 
 
-def react(
+def forward(
     context: typer.Context,
     target: Target,
     message: MessageId,
-    emoji: Annotated[str, typer.Argument(help="The reaction.")],
-    off: Annotated[bool, typer.Option("--off", help="Take it back.")] = False,
+    to: Annotated[str, typer.Argument(metavar="TO")],
 ) -> None:
-    """React to a message, or take the reaction back."""
+    """Send the words of a message on to another conversation."""
 
     async def work(me: Client) -> None:
-        show_sent(context, target, await me.react(target, message, emoji, on=not off))
+        show_sent(context, to, await me.forward(target, message, to))
 
     with_client(context, work)
 
 
-def pin(
-    context: typer.Context,
-    target: Target,
-    message: MessageId,
-    off: Annotated[bool, typer.Option("--off", help="Unpin it.")] = False,
-) -> None:
-    """Pin a message of a group, person or your notes, or unpin it."""
+def outbox(context: typer.Context) -> None:
+    """List what has not been sent yet, and what was refused."""
 
     async def work(me: Client) -> None:
-        show_sent(context, target, await me.pin(target, message, on=not off))
-
-    with_client(context, work)
-
-
-def pins(context: typer.Context, target: Target) -> None:
-    """Print the messages that are pinned."""
-
-    async def work(me: Client) -> None:
-        for message in await me.pinned(target):
-            show(context, message)
+        tongue = language_of(settings_of(context).environ)
+        for one in me.unsent():
+            if is_json(context):
+                put_json(as_row(one))
+            else:
+                why = describe(ClientError(one.code), tongue) if one.code else phrase("waits")
+                put(f"{clock(one.queued_at)} {in_a_line(one.text)} ({why})")
 
     with_client(context, work)
 
 
 def show(context: typer.Context, message: Message) -> None:
     """Print a message."""
-    if settings_of(context).json:
+    if is_json(context):
         put_json(message_row(message))
     else:
         put(message_line(message))
 
 
-def show_sent(context: typer.Context, target: str, sent: Sent) -> None:
-    """Print where a message is; a person needs its id to change it later."""
-    if settings_of(context).json:
+def show_sent(context: typer.Context, target: str, sent: Sent | None) -> None:
+    """Print where a message is, if anything was written; a person needs its id to change it later."""
+    if sent is None:
+        return
+    if is_json(context):
         put_json({"conversation": target, "seq": sent.seq, "id": sent.id, "at": sent.at})
     else:
         put(str(sent.id))
+
+
+def show_scheduled(context: typer.Context, found: ScheduledMessage) -> None:
+    """Print a message that is due later: its id to change or cancel it by, when, and what it will say."""
+    if is_json(context):
+        put_json(as_row(found))
+        return
+    status = phrase(f"status_{found.status}")
+    if found.refused:
+        status = describe(ClientError(found.refused), language_of(settings_of(context).environ))
+    put(f"{found.id} {clock(found.due)} {in_a_line(found.text or '…')} ({status})")

@@ -1,133 +1,218 @@
-"""`aparte rooms`, `new room`; and of rooms and groups alike `join`, `leave`, `members`, `topic`."""
+"""`aparte conversations`, `rooms`, `groups`, `new`, `join`, `leave`, `members`: what one is in, and who is there."""
+
+# ruff: noqa: PLR0913 - typer reads the options of a command off its parameters
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 import typer
 
-from aparte.cli.output import put, put_json, table
-from aparte.cli.phrases import Phrase, phrase
-from aparte.cli.running import settings_of, with_client
+from aparte.cli.arguments import Target
+from aparte.cli.output import as_row, clock, in_a_cell, is_json, put, put_json, table
+from aparte.cli.phrases import phrase
+from aparte.cli.running import with_client
 from aparte.client import Client, Invitation, Member, Room
 
-RoomTarget = Annotated[str, typer.Argument(help="The room, as '#name', or the group, as +name.", metavar="TARGET")]
+Mode = Literal["e2ee", "server"]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Topic = Annotated[str, typer.Option(metavar="TEXT")]
+Private = Annotated[bool, typer.Option("--private")]
+Public = Annotated[bool, typer.Option("--public")]
+HowRead = Annotated[Mode | None, typer.Option()]
 
-new = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make something new: a room or a group.")
-"""`cli.groups` adds to it."""
+new = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    app.command()(conversations)
     app.command()(rooms)
+    app.command()(groups)
+    app.add_typer(new, name="new")
     app.command()(join)
     app.command()(leave)
     app.command()(members)
-    app.command()(topic)
 
 
 @new.callback()
 def anew() -> None:
-    """Make something new: a room or a group."""
+    """Hold what makes something new together."""
 
 
 @new.command("room")
 def new_room(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="What the room is called.")],
-    topic: Annotated[str, typer.Option(help="What it is about.")] = "",
+    *,
+    name: Name,
+    topic: Topic = "",
+    welcome: Topic = "",
+    rules: Topic = "",
+    private: Private = False,
+    mode: HowRead = None,
 ) -> None:
-    """Make a public room: everybody with an account can find and join it, and the server can read it."""
+    """Make a room: public unless said otherwise."""
+    said = {key: text for key, text in (("topic", topic), ("welcome", welcome), ("rules", rules)) if text}
 
     async def work(me: Client) -> None:
-        show(context, await me.new_room(name, topic=topic))
+        public = False if private or mode == "e2ee" else None
+        show(context, await me.new_room(name, public=public, mode=mode, **said))  # type: ignore[arg-type]
 
     with_client(context, work)
+
+
+@new.command("channel")
+def new_channel(
+    context: typer.Context,
+    *,
+    name: Name,
+    topic: Topic = "",
+    welcome: Topic = "",
+    rules: Topic = "",
+    public: Public = False,
+    mode: HowRead = None,
+) -> None:
+    """Make a channel, where moderators and above write."""
+    said = {key: text for key, text in (("topic", topic), ("welcome", welcome), ("rules", rules)) if text}
+
+    async def work(me: Client) -> None:
+        show(context, await me.new_channel(name, public=public or None, mode=mode, **said))  # type: ignore[arg-type]
+
+    with_client(context, work)
+
+
+@new.command("group")
+def new_group(
+    context: typer.Context,
+    name: Name,
+    people: Annotated[list[str] | None, typer.Argument(metavar="@USER…")] = None,
+    topic: Topic = "",
+    members_add: Annotated[bool, typer.Option("--members-add")] = False,
+    history: Annotated[bool, typer.Option("--history")] = False,
+) -> None:
+    """Make an encrypted group."""
+
+    async def work(me: Client) -> None:
+        made = await me.groups.new_group(name, people or [], topic=topic, members_may_add=members_add, history=history)
+        show(context, made)
+
+    with_client(context, work)
+
+
+def conversations(
+    context: typer.Context,
+    archived: Annotated[bool, typer.Option("--archived")] = False,
+    label: Annotated[str | None, typer.Option(metavar="LABEL")] = None,
+) -> None:
+    """List everything one is in: what one keeps at the top first, what one has put away only if asked."""
+
+    def is_wanted(room: Room) -> bool:
+        own = room.preferences
+        return own.is_archived == archived and (label is None or label in own.labels)
+
+    listed(context, is_wanted, is_all=True)
 
 
 def rooms(context: typer.Context) -> None:
-    """List the rooms you are in, newest activity first."""
+    """List the rooms and channels one is in that the server can read."""
+    listed(context, lambda room: room.kind in {"room", "channel"} and room.encryption_mode == "server")
+
+
+def groups(context: typer.Context) -> None:
+    """List the groups one is in, and encrypted rooms and channels."""
+    listed(context, lambda room: room.kind not in {"direct", "self"} and room.encryption_mode == "e2ee")
+
+
+def listed(context: typer.Context, is_wanted: Callable[[Room], bool], *, is_all: bool = False) -> None:
+    """List conversations, newest activity first."""
 
     async def work(me: Client) -> None:
-        found = await me.rooms()
-        if settings_of(context).json:
+        found = [room for room in await me.conversations() if is_wanted(room)]
+        if is_all:
+            found.sort(key=lambda room: not room.preferences.is_pinned)
+        if is_json(context):
             for room in found:
                 put_json(room_row(room))
         elif found:
-            table([(room.title, str(room.unread or ""), str(room.member_count), room.topic) for room in found])
+            table([room_cells(room) for room in found])
 
     with_client(context, work)
+
+
+def room_cells(room: Room) -> tuple[str, ...]:
+    """Show a conversation to a person: what is unread, how many are in it, what it is about, how one has it."""
+    own = room.preferences
+    marks = [phrase("at_top")] if own.is_pinned else []
+    marks += [phrase("muted")] if own.muted_until and own.muted_until > datetime.now(UTC) else []
+    marks += [phrase("archived")] if room.settings.is_archived else []
+    marks += list(own.labels)
+    unread = str(room.unread or "") or ("•" if own.is_marked_unread else "")
+    return (room.title, unread, str(room.member_count), room.topic, f"({', '.join(marks)})" if marks else "")
 
 
 def join(
     context: typer.Context,
-    room: Annotated[str, typer.Argument(help="The room, as '#name', or an invite link in quotes.", metavar="TARGET")],
-    look: Annotated[bool, typer.Option("--look", help="Only show where an invite link leads; enter nothing.")] = False,
+    target: Target,
+    look: Annotated[bool, typer.Option("--look")] = False,
 ) -> None:
-    """Enter a public room, or the group that an invite link leads to."""
+    """Enter a public room, or what an invite link leads to."""
 
     async def work(me: Client) -> None:
         if look:
-            show_invitation(context, await me.groups.look(room))
+            show_invitation(context, await me.look(target))
             return
-        joined = await me.join(room)
+        joined = await me.join(target)
         show(context, joined)
-        if joined.kind == "group" and not joined.name and sys.stderr.isatty():
+        if is_json(context):
+            return
+        if joined.welcome:
+            put(in_a_cell(joined.welcome))
+        if joined.encryption_mode == "e2ee" and not joined.name and sys.stderr.isatty():
             typer.echo(phrase("name_comes"), err=True)
 
     with_client(context, work)
 
 
-def leave(context: typer.Context, room: RoomTarget) -> None:
-    """Leave a room or a group. What this profile has stored of it stays."""
+def leave(context: typer.Context, target: Target) -> None:
+    """Leave a room or a group."""
 
     async def work(me: Client) -> None:
-        await me.leave(room)
+        await me.leave(target)
 
     with_client(context, work)
 
 
-def members(context: typer.Context, room: RoomTarget) -> None:
-    """List who is in a room or group. Of a group this follows from what its members have signed."""
+def members(
+    context: typer.Context,
+    target: Target,
+    role: Annotated[Literal["member", "moderator", "admin", "owner"] | None, typer.Option()] = None,
+) -> None:
+    """List who is in a room or group."""
 
     async def work(me: Client) -> None:
-        found = await me.members(room)
-        if settings_of(context).json:
+        found = await me.members(target, role=role)
+        names = {one.id: one.name for one in (await me.room(target)).roles} if any(m.role_id for m in found) else {}
+        if is_json(context):
             for member in found:
                 put_json(member_row(member))
-        else:
-            table([member_cells(member) for member in found])
-
-    with_client(context, work)
-
-
-def topic(
-    context: typer.Context,
-    room: RoomTarget,
-    text: Annotated[list[str] | None, typer.Argument(help="The new topic; without one, it is shown.")] = None,
-) -> None:
-    """Show or set what a room or group is about."""
-
-    async def work(me: Client) -> None:
-        found = await me.room(room) if text is None else await me.change_room(room, topic=" ".join(text))
-        if settings_of(context).json:
-            put_json(room_row(found))
-        else:
-            table([(found.topic,)])
+        elif found:
+            table([member_cells(member, names.get(member.role_id, "") if member.role_id else "") for member in found])
 
     with_client(context, work)
 
 
 def show(context: typer.Context, room: Room) -> None:
     """Show a room."""
-    if settings_of(context).json:
+    if is_json(context):
         put_json(room_row(room))
     else:
-        put(room.title)
+        put(in_a_cell(room.title))
 
 
 def show_invitation(context: typer.Context, found: Invitation) -> None:
     """Show where an invite link leads."""
-    if settings_of(context).json:
+    if is_json(context):
         put_json(
             {
                 "conversation": found.title,
@@ -138,10 +223,12 @@ def show_invitation(context: typer.Context, found: Invitation) -> None:
                 "members": found.member_count,
                 "expires_at": found.expires_at,
                 "uses_left": found.uses_left,
+                "kind": found.kind,
+                "encryption_mode": found.encryption_mode,
             }
         )
     else:
-        whose = f"({phrase('link_says')})" if found.name else ""
+        whose = f"({phrase('link_says')})" if found.name and found.encryption_mode == "e2ee" else ""
         table([(found.title, str(found.member_count), found.topic, whose)])
 
 
@@ -159,16 +246,32 @@ def room_row(room: Room) -> dict[str, Any]:
         "messages": room.message_count,
         "unread": room.unread,
         "last_message_at": room.last_message_at,
+        "encryption_mode": room.encryption_mode,
+        "is_public": room.is_public,
+        "welcome": room.welcome,
+        "rules": room.rules,
+        "picture": room.picture,
+        "settings": as_row(room.settings),
+        "permissions": list(room.permissions),
+        "silenced_until": room.silenced_until,
+        "preferences": as_row(room.preferences),
     }
 
 
-def member_cells(member: Member) -> tuple[str, ...]:
+def member_cells(member: Member, role_name: str) -> tuple[str, ...]:
     """Show a member to a person; of a group also since when, and whether numbers were compared."""
+    role = f"{member.role}, {role_name}" if role_name else member.role
+    is_silenced = member.silenced_until is not None and member.silenced_until > datetime.now(UTC)
+    silenced = (
+        f"({phrase('silenced_until', when=clock(member.silenced_until))})"
+        if is_silenced and member.silenced_until
+        else ""
+    )
     if member.is_verified is None:
-        return (member.username, member.role, member.display_name)
+        return (member.username, role, member.nickname or member.display_name, silenced)
     since = member.joined_at.astimezone().strftime("%Y-%m-%d") if member.joined_at else ""
-    known: Phrase = "you" if member.is_me else "verified" if member.is_verified else "unverified"
-    return (member.username, member.role, since, phrase(known))
+    known = phrase("you" if member.is_me else "verified" if member.is_verified else "unverified")
+    return (member.username, role, since, known, silenced)
 
 
 def member_row(member: Member) -> dict[str, Any]:
@@ -180,4 +283,8 @@ def member_row(member: Member) -> dict[str, Any]:
         "role": member.role,
         "joined_at": member.joined_at,
     }
-    return row if member.is_verified is None else {**row, "verified": member.is_verified}
+    row |= {"verified": member.is_verified} if member.is_verified is not None else {}
+    row |= {"nickname": member.nickname} if member.nickname else {}
+    row |= {"role_id": member.role_id} if member.role_id else {}
+    row |= {"permissions": dict(member.permissions)} if member.permissions else {}
+    return row | ({"silenced_until": member.silenced_until} if member.silenced_until else {})
