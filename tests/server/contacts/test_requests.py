@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.server.messages.conftest import waits_for_a_lock
 from tests.support.sign_in import Bell, register
 
 from aparte.server.accounts import actions as accounts
@@ -430,3 +432,21 @@ def test_a_request_shows_nobody_but_the_blocker_that_there_is_a_block() -> None:
     row = RequestRow(one, other, "declined", "note", at, at)
     assert rules.request_value(row, one, blocks_other=False)["status"] == "declined"
     assert rules.request_value(row, other, blocks_other=True)["status"] == "blocked"
+
+
+@pytest.mark.parametrize("verb", ["block", "unblock"])
+async def test_a_block_waits_for_who_forgets_requests_and_not_the_other_way_round(
+    here: Gate, admin: Admin, alice: Caller, bob: Caller, verb: str
+) -> None:
+    """Requests are locked before the account states that tell of them, or two would wait for each other."""
+    await contacts.ask(here.db, bob, alice.account, "")
+    await contacts.decline(here.db, alice, bob.account)
+    if verb == "unblock":
+        await contacts.block(here.db, alice, bob.account, None)
+    doing = contacts.unblock if verb == "unblock" else partial(contacts.block, reason=None)
+    async with admin.transaction():
+        await admin.execute("SELECT 1 FROM contact_requests FOR UPDATE")
+        blocking = asyncio.create_task(doing(here.db, alice, bob.account))
+        await waits_for_a_lock(admin)
+        await admin.execute("UPDATE account_revs SET rev = rev WHERE account_id = $1", alice.account)
+    await blocking

@@ -35,9 +35,10 @@ async def block(db: Database, caller: Caller, account: AccountId, reason: str | 
             rules.check_room_for_one(await store.count_blocks(tx, caller.account), limits.BLOCKS)
         if row is None or row.reason != why:
             row = await store.upsert_block(tx, caller.account, account, why)
-            await state.put(tx, caller.account, f"block:{account}", {"reason": why, "blocked_at": row.blocked_at})
+            # The request between the two is locked before anything of an account's state, as whoever forgets it does.
             if is_new:
                 await close_between(tx, caller.account, account)
+            await state.put(tx, caller.account, f"block:{account}", {"reason": why, "blocked_at": row.blocked_at})
         return _block(row, await one(tx, caller.account, account))
 
 
@@ -46,8 +47,8 @@ async def unblock(db: Database, caller: Caller, account: AccountId) -> None:
     async with db.transaction() as tx:
         await accounts.lock_all(tx, [caller.account, account])
         if await store.delete_block(tx, caller.account, account):
-            await state.put(tx, caller.account, f"block:{account}", None)
             await tell(tx, caller.account, account, only=caller.account)
+            await state.put(tx, caller.account, f"block:{account}", None)
 
 
 def _block(row: BlockRow, shown: Person) -> Block:
