@@ -1,6 +1,8 @@
 """What is typed, as it is read; what is found, as it is shown: rules alone."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aparte.server.search import rules
 from aparte.server.search.model import Filters, Piece, Question
@@ -65,6 +67,37 @@ def test_the_index_is_asked_for_what_it_can_decide_and_the_rest_is_compared() ->
 def test_places_are_shown(typed: str, text: str, shown: list[str]) -> None:
     places = rules.highlights(question(typed), MessageContent(text), STEMS, "fr")
     assert [text[begin:end] for begin, end in places] == shown
+
+
+WORDS = ["maison", "maisons", "bleu", "bleue", "ma", "a"]
+PIECES = st.builds(
+    lambda words, quoted, excluded, begun: Piece(tuple(words), excluded, quoted, begun and not excluded),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=3).map(tuple), max_size=4), st.lists(st.sampled_from(WORDS)))
+def test_places_are_those_that_looking_everywhere_finds(groups: list[tuple[Piece, ...]], words: list[str]) -> None:
+    """A long question and a long text are compared in one go; this is what one asks of it, piece by piece and word by
+    word."""
+    inside: set[int] = set()
+    begins = [len(" ".join(words[:at])) + (at > 0) for at in range(len(words))]
+    for piece in (piece for group in groups for piece in group if not piece.is_excluded):
+        *first, last = piece.words
+        stem = None if first or piece.is_quoted else STEMS.get(last, {}).get("fr")
+        for at in range(len(words) - len(first)):
+            end = words[at + len(first)]
+            is_same = end in {last, stem} or (piece.is_open and end.startswith(last))
+            is_of_stem = not first and not piece.is_quoted and STEMS.get(end, {}).get("fr") in {last, stem} - {None}
+            if words[at : at + len(first)] == first and (is_same or is_of_stem):
+                inside |= set(range(begins[at], begins[at + len(first)] + len(end)))
+    places = rules.highlights(Question(tuple(groups), Filters()), MessageContent(" ".join(words)), STEMS, "fr")
+    found = {at for begin, end in places for at in range(begin, end)}
+    assert found == inside or len(places) == rules.HIGHLIGHTS
 
 
 def test_so_many_places_are_shown_and_no_more() -> None:

@@ -7,7 +7,7 @@ an operator of `tsquery` (B-034).
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aparte.server.search.folding import placed_words, words_in
 from aparte.server.search.model import LANGUAGES, Asked, Filters, Found, Piece, Question, Row, Stems
@@ -204,28 +204,57 @@ def _has(content: MessageContent) -> Iterable[Has]:
 # What is shown --------------------------------------------------------------------------------------------------------
 
 
+class _Spoken(NamedTuple):
+    """The words of a text, where each stands, and which have the same stem: a question is compared with these, however
+    often it says the same."""
+
+    words: list[str]
+    places: dict[str, list[int]]
+    of_stem: dict[str, list[str]]
+
+
 def highlights(
     question: Question, content: MessageContent, stems: Stems, language: SearchLanguage
 ) -> list[tuple[int, int]]:
     """The places in a text that answer a question, as offsets of characters."""
     placed = placed_words(visible(content))
-    texts = [word.text for word in placed]
-    found: set[tuple[int, int]] = set()
-    for piece in (piece for group in question.groups for piece in group if not piece.is_excluded):
-        size = len(piece.words)
-        wanted = {piece.words[-1], *_stem(piece, stems, language)}
-        for at in range(len(texts) - size + 1):
-            is_there = texts[at : at + size - 1] == list(piece.words[:-1])
-            if is_there and _answers(texts[at + size - 1], piece, wanted, stems, language):
-                found.add((placed[at].begin, placed[at + size - 1].end))
+    spoken = _spoken([word.text for word in placed], stems, language)
+    pieces = dict.fromkeys(piece for group in question.groups for piece in group if not piece.is_excluded)
+    found = {
+        (placed[at].begin, placed[at + len(piece.words) - 1].end)
+        for piece in pieces
+        for at in _places(piece, spoken, stems, language)
+    }
     return _apart(found)[:HIGHLIGHTS]
 
 
-def _answers(word: str, piece: Piece, wanted: set[str], stems: Stems, language: SearchLanguage) -> bool:
-    if word in wanted or (piece.is_open and word.startswith(piece.words[-1])):
-        return True
-    is_alone = len(piece.words) == 1 and not piece.is_quoted
-    return is_alone and stems.get(word, {}).get(language) in wanted
+def _spoken(words: list[str], stems: Stems, language: SearchLanguage) -> _Spoken:
+    spoken = _Spoken(words, {}, {})
+    for at, word in enumerate(words):
+        spoken.places.setdefault(word, []).append(at)
+    for word in spoken.places:
+        stem = stems.get(word, {}).get(language)
+        if stem is not None:
+            spoken.of_stem.setdefault(stem, []).append(word)
+    return spoken
+
+
+def _places(piece: Piece, spoken: _Spoken, stems: Stems, language: SearchLanguage) -> Iterable[int]:
+    """Where what a piece means begins."""
+    *first, last = piece.words
+    if first:
+        size = len(piece.words)
+        for at in spoken.places.get(first[0], ()):
+            begun = spoken.words[at : at + size]
+            if begun[:-1] == first and (begun[-1] == last or (piece.is_open and begun[-1].startswith(last))):
+                yield at
+        return
+    forms = [last, *_stem(piece, stems, language)]
+    words = {word for form in forms for word in (form, *([] if piece.is_quoted else spoken.of_stem.get(form, ())))}
+    if piece.is_open:
+        words |= {word for word in spoken.places if word.startswith(last)}
+    for word in words:
+        yield from spoken.places.get(word, ())
 
 
 def _apart(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
