@@ -11,11 +11,29 @@ from aparte.wire.ids import ConversationId, InviteId
 
 
 async def insert_invite(tx: Tx, new: InviteRow, token_hash: bytes) -> InviteRow:
-    """Keep a new link; gives it as it is kept."""
+    """Keep a new link, in place of one that is over for good if there is any, so that there are never more rows than
+    links that may be open; gives it as it is kept."""
     row = await tx.fetchrow(
         """
-        INSERT INTO invites (conversation_id, invite_id, token_hash, account_id, role, expires_at, uses)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING created_at
+        WITH replaced AS (
+          UPDATE invites x
+             SET invite_id = $2, token_hash = $3, account_id = $4, role = $5, expires_at = $6, uses = $7, used = 0,
+                 revoked_at = NULL, created_at = clock_timestamp()
+           WHERE x.conversation_id = $1 AND x.invite_id = (
+             SELECT i.invite_id FROM invites i
+              WHERE i.conversation_id = $1
+                AND (i.revoked_at IS NOT NULL OR i.expires_at <= clock_timestamp() OR i.used >= nullif(i.uses, 0)
+                     OR NOT EXISTS (SELECT 1 FROM members m
+                                     WHERE m.conversation_id = $1 AND m.account_id = i.account_id
+                                       AND m.left_at IS NULL AND m.joined_at <= i.created_at))
+              ORDER BY i.created_at LIMIT 1)
+          RETURNING x.created_at
+        ), added AS (
+          INSERT INTO invites (conversation_id, invite_id, token_hash, account_id, role, expires_at, uses)
+          SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM replaced)
+          RETURNING created_at
+        )
+        SELECT created_at FROM replaced UNION ALL SELECT created_at FROM added
         """,
         new.conversation,
         new.id,
@@ -25,7 +43,7 @@ async def insert_invite(tx: Tx, new: InviteRow, token_hash: bytes) -> InviteRow:
         new.expires_at,
         new.uses,
     )
-    assert row is not None  # noqa: S101 - an INSERT without ON CONFLICT returns its row or raises
+    assert row is not None  # noqa: S101 - the one or the other returns its row, or raises
     return replace(new, created_at=row["created_at"])
 
 

@@ -79,7 +79,6 @@ class NewRoom:
 class Wanted:
     """Which conversations somebody asks for; None: whichever."""
 
-    only: ConversationId | None = None
     before: EntryId | None = None
     kind: ConversationKind | None = None
     is_public: bool | None = None

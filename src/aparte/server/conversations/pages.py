@@ -11,9 +11,9 @@ from aparte.server.conversations.model import Wanted, WantedRooms
 from aparte.server.kit.db import Reader, Row
 from aparte.wire.content import ConversationSettings, CustomRole
 from aparte.wire.conversations import Conversation, DirectoryRow, LastMessage, Membership, Preferences
-from aparte.wire.ids import AccountId, Position, time_of
+from aparte.wire.ids import AccountId, ConversationId, Position, time_of
 
-MINE: LiteralString = """
+_COLUMNS: LiteralString = """
     SELECT c.conversation_id, c.kind, c.encryption_mode, c.is_public, c.name, c.topic, c.description, c.welcome,
            c.rules, c.picture, c.creator_id, c.is_nsfw, c.language, c.slow_mode_seconds, c.ttl_seconds,
            c.is_archived, c.metadata, c.member_count, c.max_members, c.created_at, c.updated_at,
@@ -53,9 +53,11 @@ MINE: LiteralString = """
                    AND NOT EXISTS (SELECT 1 FROM messages z WHERE z.conversation_id = y.conversation_id
                                       AND z.id = y.id AND (z.deletion_id IS NOT NULL
                                                            OR z.expires_at <= clock_timestamp())))) AS unread
+"""
+_BESIDE: LiteralString = """
       FROM members m
-      JOIN conversations c USING (conversation_id)
-      JOIN heads h USING (conversation_id)
+      JOIN conversations c ON c.conversation_id = m.conversation_id
+      JOIN heads h ON h.conversation_id = m.conversation_id
       JOIN accounts a ON a.account_id = m.account_id
       LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
       LEFT JOIN conversation_roles u ON u.conversation_id = m.conversation_id AND u.role_id = m.role_id
@@ -63,20 +65,35 @@ MINE: LiteralString = """
       LEFT JOIN members p ON c.kind = 'direct' AND p.conversation_id = m.conversation_id
                          AND p.account_id <> m.account_id
       LEFT JOIN preferences f ON f.account_id = m.account_id AND f.conversation_id = m.conversation_id
-     WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL
-       AND ($2::uuid IS NULL OR m.conversation_id = $2) AND ($3::uuid IS NULL OR h.last_id < $3)
-       AND ($4::conversation_kind IS NULL OR c.kind = $4) AND ($5::boolean IS NULL OR c.is_public = $5)
-       AND ($6::boolean IS NULL OR c.is_archived = $6) AND ($7::uuid IS NULL OR c.creator_id = $7)
-       AND ($8::uuid IS NULL OR o.account_id = $8) AND ($9::jsonb IS NULL OR c.metadata @> $9)
-       AND ($10::text IS NULL OR c.name = $10)
-       AND ($11::boolean IS NULL OR coalesce(f.is_pinned, false) = $11)
-       AND ($12::boolean IS NULL OR coalesce(f.is_archived, false) = $12)
-       AND ($13::text IS NULL OR f.labels @> ARRAY[$13])
-     ORDER BY h.last_id DESC LIMIT $14
 """
+_SEAT: LiteralString = " WHERE m.account_id = $1 AND m.left_at IS NULL AND c.deleted_at IS NULL"
+_IN_ORDER: LiteralString = """
+    SELECT r.*
+      FROM (SELECT x.conversation_id, y.last_id FROM members x JOIN heads y USING (conversation_id)
+             WHERE x.account_id = $1 AND x.left_at IS NULL AND ($2::uuid IS NULL OR y.last_id < $2)
+             ORDER BY y.last_id DESC OFFSET 0) q
+     CROSS JOIN LATERAL (
+"""
+_CHOSEN: LiteralString = """
+       AND m.conversation_id = q.conversation_id
+       AND ($3::conversation_kind IS NULL OR c.kind = $3) AND ($4::boolean IS NULL OR c.is_public = $4)
+       AND ($5::boolean IS NULL OR c.is_archived = $5) AND ($6::uuid IS NULL OR c.creator_id = $6)
+       AND ($7::uuid IS NULL OR o.account_id = $7) AND ($8::jsonb IS NULL OR c.metadata @> $8)
+       AND ($9::text IS NULL OR c.name = $9)
+       AND ($10::boolean IS NULL OR coalesce(f.is_pinned, false) = $10)
+       AND ($11::boolean IS NULL OR coalesce(f.is_archived, false) = $11)
+       AND ($12::text IS NULL OR f.labels @> ARRAY[$12]) LIMIT 1) r
+     ORDER BY q.last_id DESC LIMIT $13
+"""
+MINE: LiteralString = _IN_ORDER + _COLUMNS + _BESIDE + _SEAT + _CHOSEN
 """The conversations of an account: what each is, what the account may do there and has set for itself, the newest
-message, and how many are unread: ordinals after the mark but those that are deleted, past or hidden. What is looked up
-for each stands among the columns and not among the joins, so that it is looked up for those of one page alone."""
+message, and how many are unread: ordinals after the mark but those that are deleted, past or hidden.
+
+Put in order first, of nothing but memberships and heads; the rest is looked up for one after the other until there are
+enough, so that a page costs what it shows, in however many conversations somebody is."""
+ONE: LiteralString = _COLUMNS + _BESIDE + _SEAT + " AND m.conversation_id = $2"
+"""One of them. A statement of its own: planned together with the list it would be planned anew each time, which takes
+longer than all it does."""
 
 
 async def select_conversations(reader: Reader, account: AccountId, wanted: Wanted) -> list[Conversation]:
@@ -84,7 +101,6 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
     rows = await reader.fetch(
         MINE,
         account,
-        wanted.only,
         wanted.before,
         wanted.kind,
         wanted.is_public,
@@ -98,6 +114,12 @@ async def select_conversations(reader: Reader, account: AccountId, wanted: Wante
         wanted.limit,
     )
     return [conversation_of(row) for row in rows]
+
+
+async def select_conversation(reader: Reader, account: AccountId, conversation: ConversationId) -> Conversation | None:
+    """One of the caller's conversations."""
+    row = await reader.fetchrow(ONE, account, conversation)
+    return conversation_of(row) if row else None
 
 
 def metadata_of(wanted: Mapping[str, Any] | None) -> tuple[Mapping[str, Any] | None, Any]:

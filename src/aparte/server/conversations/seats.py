@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from msgspec import structs
@@ -13,6 +14,9 @@ from aparte.wire.accounts import Person
 from aparte.wire.content import Permissions
 from aparte.wire.conversations import Member, SilenceShown
 from aparte.wire.ids import AccountId, ConversationId, Position, RoleId
+
+BEFORE_ALL = AccountId(UUID(int=0))
+"""Below every account: a page from the beginning is asked for as any other, and planned so."""
 
 
 async def select_seats(
@@ -190,18 +194,18 @@ async def select_members(reader: Reader, conversation: ConversationId, wanted: W
                m.invited_by, m.message_count, a.username, a.display_name, a.avatar_url,
                c.kind, c.encryption_mode, m.role, m.overrides, r.permissions AS custom, s.policy,
                c.metadata -> 'allow_bots' AS allow_bots, a.kind AS account_kind, a.role AS platform_role
-          FROM members m
+          FROM (SELECT x.* FROM members x
+                 WHERE x.conversation_id = $1 AND x.left_at IS NULL AND ($2::base_role IS NULL OR x.role = $2)
+                   AND x.account_id > $3 ORDER BY x.account_id LIMIT $4) m
           JOIN conversations c USING (conversation_id)
           JOIN accounts a USING (account_id)
           LEFT JOIN conversation_roles r ON r.conversation_id = m.conversation_id AND r.role_id = m.role_id
           LEFT JOIN memberships s ON s.conversation_id = m.conversation_id
-         WHERE m.conversation_id = $1 AND m.left_at IS NULL AND ($2::base_role IS NULL OR m.role = $2)
-           AND ($3::uuid IS NULL OR m.account_id > $3)
-         ORDER BY m.account_id LIMIT $4
+         ORDER BY m.account_id
         """,
         conversation,
         wanted.role,
-        wanted.after,
+        wanted.after or BEFORE_ALL,
         wanted.limit + 1,
     )
     return [member_of(row) for row in rows]

@@ -1,7 +1,7 @@
 """Who may: the one authorisation function, and what follows from a membership."""
 
 from aparte.server.conversations import pages, rules, store
-from aparte.server.conversations.model import Right, Standing, Wanted
+from aparte.server.conversations.model import Right, Standing
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database, Reader, Tx
 from aparte.wire.conversations import Conversation
@@ -28,10 +28,10 @@ async def administer(reader: Reader, caller: Caller, conversation: ConversationI
 
 async def seen(reader: Reader, account: AccountId, conversation: ConversationId) -> Conversation:
     """Read a conversation through the membership of the asker."""
-    found = await pages.select_conversations(reader, account, Wanted(only=conversation))
-    if not found:
+    found = await pages.select_conversation(reader, account, conversation)
+    if found is None:
         raise Refusal("not_member")
-    return found[0]
+    return found
 
 
 async def ids_of(db: Database, account: AccountId) -> list[ConversationId]:
