@@ -2,6 +2,7 @@
 PORT ?= 8787
 DATA ?= data
 WORKERS ?= 1
+DEMO ?=
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,8 +15,10 @@ LINK := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-de
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / — /' | sort
 
-up: $(VENV)/runtime ## start a whole Aparté here: PORT=8787 DATA=data WORKERS=1
-	@APARTE_PARENT_PID=$$PPID exec $(BIN)/aparte up --port $(PORT) --data $(DATA) --workers $(WORKERS) --follow-parent
+# With DEMO=1, people who talk come in the background once the server is ready; without it they give up by themselves.
+up: $(VENV)/runtime ## start a whole Aparté here: PORT=8787 DATA=data WORKERS=1; DEMO=1 with people in it
+	@$(if $(filter-out 0,$(DEMO)),$(BIN)/aparte --server http://127.0.0.1:$(PORT) demo --folder "$(DATA)/demo" --wait 120 & )\
+	APARTE_PARENT_PID=$$PPID exec $(BIN)/aparte up --port $(PORT) --data $(DATA) --workers $(WORKERS) --follow-parent
 
 test: check ## run every check and test
 	@$(BIN)/python -m pytest -m "not long" -n logical --maxprocesses 4

@@ -4,8 +4,10 @@ import asyncio
 import os
 import shlex
 import sys
+import urllib.request
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +20,10 @@ from aparte.cli.output import put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.running import run, settings_of
 from aparte.cli.settings import Settings
-from aparte.client import DEFAULT_SERVER
+from aparte.client import DEFAULT_SERVER, Unreachable
 
 HOME = Path("data/demo")
-PATIENCE = 20.0
+TRY_SECONDS = 1.0
 LOOKS = (
     "conversations",
     "history '#village'",
@@ -63,8 +65,9 @@ async def _filled(settings: Settings, folder: Path, server: str, wait: float) ->
     if is_done(home, server):
         _show(settings, "demo_is_there", Shown(folder, server))
         return
+    await _ready(server, wait)
     async with AsyncExitStack() as stack:
-        people = Stage(stack, home, server, max(wait, PATIENCE))
+        people = Stage(stack, home, server)
         _say(settings, "demo_coming", count=len(PEOPLE))
         await people.fill()
         _say(settings, "demo_talking")
@@ -72,6 +75,24 @@ async def _filled(settings: Settings, folder: Path, server: str, wait: float) ->
             await scene.play(people)
     mark_done(home, server)
     _show(settings, "demo_done", Shown(folder, server, people.password if people.newcomers else None))
+
+
+async def _ready(server: str, wait: float) -> None:
+    """Wait for a server that starts: until it is there nothing is made."""
+    clock = asyncio.get_running_loop().time
+    ends = clock() + wait
+    while not await asyncio.to_thread(_is_ready, server):
+        if clock() >= ends:
+            raise Unreachable("unreachable", server)
+        await asyncio.sleep(TRY_SECONDS)
+
+
+def _is_ready(server: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{server}/ready", timeout=TRY_SECONDS) as answer:  # noqa: S310 - what is given
+            return bool(answer.status == HTTPStatus.OK)
+    except (OSError, ValueError):
+        return False
 
 
 def _say(settings: Settings, what: str, **values: Any) -> None:

@@ -17,12 +17,11 @@ DONE = "demo.json"
 class Stage:
     """The people of a demonstration."""
 
-    def __init__(self, stack: AsyncExitStack, home: Path, server: str, patience: float) -> None:
-        """Keep profiles in a folder; what is entered is left with the stack. `patience`: with a server that starts."""
+    def __init__(self, stack: AsyncExitStack, home: Path, server: str) -> None:
+        """Keep profiles in a folder; what is entered is left with the stack."""
         self._stack = stack
         self._home = home
         self._server = server
-        self._patience = patience
         self._clients: dict[str, Client] = {}
         self._new: set[str] = set()
         self.password = "-".join(secrets.token_hex(3) for _ in range(3))
@@ -98,7 +97,7 @@ class Stage:
         await known.keys.admit(answered, code.code)
 
     def _place(self, profile: str) -> Place:
-        return Place(profile, home=self._home, server=self._server, patience=self._patience)
+        return Place(profile, home=self._home, server=self._server)
 
 
 def is_done(home: Path, server: str) -> bool:
