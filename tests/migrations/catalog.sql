@@ -13,12 +13,14 @@ functions AS (
 ),
 said AS (
   SELECT 'table' AS kind, relname::text AS name,
-         concat_ws(' ', relkind, array_to_string(reloptions, ' '), pg_get_partkeydef(oid)) AS what
+         concat_ws(' ', relkind, array_to_string(reloptions, ' '), pg_get_partkeydef(oid),
+                   CASE relkind WHEN 'v' THEN pg_get_viewdef(oid) END) AS what
     FROM classes WHERE relkind IN ('r', 'p', 'v', 'S')
   UNION ALL
   SELECT 'column', c.relname || '.' || a.attname,
-         concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
-                   'DEFAULT ' || pg_get_expr(e.adbin, e.adrelid), nullif(a.attidentity::text, ''))
+         concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod),
+                   CASE WHEN a.attnotnull THEN 'NOT NULL' END, 'DEFAULT ' || pg_get_expr(e.adbin, e.adrelid),
+                   nullif(a.attidentity::text, ''), nullif(a.attgenerated::text, ''))
     FROM pg_attribute a JOIN classes c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v')
     LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
    WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -52,6 +54,14 @@ said AS (
    WHERE n.oid = 'public'::regnamespace AND x.grantee <> n.nspowner GROUP BY 2
   UNION ALL
   SELECT 'default privilege', defaclobjtype::text, defaclacl::text FROM pg_default_acl
+  UNION ALL
+  SELECT 'word', concat_ws('.', c.relname, a.attname), coalesce(col_description(c.oid, a.attnum), '')
+    FROM classes c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+   WHERE c.relkind IN ('r', 'p', 'v')
+  UNION ALL
+  SELECT 'word', relname, coalesce(obj_description(oid, 'pg_class'), '') FROM classes WHERE relkind IN ('r', 'p', 'v')
+  UNION ALL
+  SELECT 'word', oid::regprocedure::text, coalesce(obj_description(oid, 'pg_proc'), '') FROM functions
   UNION ALL
   SELECT 'extension', extname::text, '' FROM pg_extension
 )
