@@ -226,6 +226,29 @@ async def test_the_two_kinds_of_links_lead_by_their_own_doors(world: World) -> N
     assert await refusal(bob, "GET", f"/invites/{readable['token']}/statements") == "invite_over"
 
 
+async def test_links_that_are_over_fill_no_table(world: World, server_admin: Any) -> None:
+    """A new link takes the row of one that is closed, past or used up, and of nothing else."""
+    alice, bob = await world.register("alice"), await world.register("bob")
+    room = await private_room(alice)
+    kept = await link(alice, room)
+    closed = await link(alice, room)
+    await alice.call("DELETE", f"/conversations/{room}/invites/{closed['id']}")
+    past = await link(alice, room, expires_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    await server_admin.execute(
+        "UPDATE invites SET expires_at = now() - interval '1 s' WHERE invite_id = $1", UUID(past["id"])
+    )
+    used = await link(alice, room, uses=1)
+    await enter(bob, used)
+    new = await link(alice, room, role="moderator", uses=3)
+    assert await server_admin.fetchval("SELECT count(*) FROM invites WHERE conversation_id = $1", UUID(room)) == 2
+    assert await open_links(alice, room) == [kept["id"], new["id"]]
+    for one in (closed, past, used):
+        assert await refusal(bob, "GET", f"/invites/{one['token']}") == "invite_over"
+    carol = await world.register("carol")
+    assert (await enter(carol, new))["membership"]["role"] == "moderator"
+    assert (await enter(await world.register("dave"), kept))["membership"]["role"] == "member"
+
+
 async def test_the_server_keeps_the_hash_of_a_token_alone(world: World, server_admin: Any) -> None:
     alice = await world.register("alice")
     room = await private_room(alice)
