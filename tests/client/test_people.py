@@ -81,7 +81,7 @@ async def test_one_says_of_oneself_what_one_likes_and_is_found_as_one_allows(new
 async def found(who: Client, count: int, words: str, **filters: object) -> list[FoundMessage]:
     """Search until so many are found: the index follows the log."""
     async with asyncio.timeout(20):
-        while len(there := await who.search.messages(words, **filters)) < count:  # type: ignore[arg-type]
+        while len(there := await who.search.messages(words, **filters)) < count:  # type: ignore[arg-type]  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return there
 

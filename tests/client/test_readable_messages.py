@@ -61,10 +61,10 @@ async def test_both_worlds_show_the_same_form(newcomer: Newcomer, tag: str) -> N
 async def test_what_is_so_already_stays_so(newcomer: Newcomer, tag: str) -> None:
     ann, bob, target = await room(newcomer, tag)
     sent = await ann.send(target, "hello")
-    assert await bob.react(target, sent.id, "👍") is not None
-    assert await bob.react(target, sent.id, "👍") is None
-    assert await ann.pin(target, sent.id) is not None
-    assert await ann.pin(target, sent.id) is None
+    assert await bob.react(target, sent.id, "👍") == await bob.react(target, sent.id, "👍") is not None
+    assert await ann.pin(target, sent.id) == await ann.pin(target, sent.id) is not None
+    assert await bob.unreact(target, sent.id, "👎") is None
+    assert await ann.unpin(target, (await ann.send(target, "never pinned")).id) is None
     assert await refusal(bob.pin(target, sent.id)) == "forbidden"
 
 

@@ -23,7 +23,7 @@ from aparte.client.locks import Lock
 from aparte.client.session import Session, decoded, time_over
 from aparte.client.store import conversations, outbox, outbox_sealed, state
 from aparte.client.store.conversations import ConversationRow
-from aparte.client.store.outbox import HELD, SENT, OutboxRow
+from aparte.client.store.outbox import APPROVED, HELD, SENT, OutboxRow
 from aparte.client.store.outbox_sealed import Unsealed
 from aparte.client.transport.http import Request
 from aparte.e2ee.content import Text, encode
@@ -137,8 +137,8 @@ class Outbox:
                 if isinstance(decided, dict) and decided.get("status") == "rejected":
                     refusal = _Refusal("filtered", str(decided.get("reason", "")), {"held": held_of(row)})
                     outbox.update_answered(tx, row.item, "filtered", to_json(refusal))
-                elif state.is_gone(tx, key):
-                    outbox.delete_item(tx, row.item)
+                elif outbox.is_in_log(tx, row) or state.is_gone(tx, key):
+                    outbox.update_answered(tx, row.item, APPROVED, row.answer or b"")
             return outbox.select_unsent(tx)
 
     def withdrawn(self, held: HeldId) -> None:

@@ -104,9 +104,15 @@ def event_of(tx: Tx, row: ConversationRow, entry: Entry) -> Happened | None:
 
 
 def _before(tx: Tx, row: ConversationRow, entry: Entry) -> Profile | ConversationSettings | None:
-    """Read what an entry stands in place of, if it is a profile or settings."""
+    """Read what an entry stands in place of, if it is a profile or settings.
+
+    A sealed profile without one before it is the first; a readable one may have had some before this device listened:
+    what is otherwise is not known then, and taken for nothing that has words of its own.
+    """
     if entry.kind == kinds.PROFILE:
-        return profile_before(tx, row, entry.seq)
+        body = body_of(entry)
+        unknown = body if not row.is_sealed and isinstance(body, Profile) else None
+        return profile_before(tx, row, entry.seq) or unknown
     if entry.kind != kinds.SETTINGS:
         return None
     found = (

@@ -71,7 +71,13 @@ class Readable:
 
     async def mentioning(self, limit: int, *, before: EntryId | None = None) -> list[Message]:
         """Read the newest messages of all readable conversations that mention one, or those before one."""
-        return await self.shown(await api.mentions(self._session, limit, before))
+        found: list[wire.Message] = []
+        async for message in api.mentions(self._session, before):
+            if len(found) == limit:
+                break
+            if not (await self._rooms.row(message.conversation)).is_sealed:
+                found.append(message)
+        return await self.shown(found)
 
     async def versions(self, conversation: ConversationId, message: EntryId) -> list[Version]:
         """Read everything that a message has said, the original first. Raises ClientError `gone`."""

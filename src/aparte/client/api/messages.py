@@ -156,17 +156,16 @@ async def follow(session: Session, conversation: ConversationId, message: EntryI
     await session.call(Request("PUT", f"{path(conversation, message)}/follow", to_json(Follow(on))), Nothing)
 
 
-async def mentions(session: Session, limit: int, before: EntryId | None) -> list[Message]:
-    """Read the newest messages that mention one, from all conversations."""
-    query = {"limit": str(min(limit, limits.PAGE_MESSAGES))}
-    found: list[Message] = []
+async def mentions(session: Session, before: EntryId | None) -> AsyncIterator[Message]:
+    """Give the messages that mention one, newest first, from all conversations; sealed ones without their words."""
     while True:
-        query |= {"before": str(before)} if before else {}
+        query = {"before": str(before)} if before else {}
         page = await session.call(Request("GET", "/mentions", query=query), Mentioned)
-        found += page.messages
+        for message in page.messages:
+            yield message
         before = page.next
-        if before is None or len(found) >= limit:
-            return found[:limit]
+        if before is None:
+            return
 
 
 async def receipts(session: Session, conversation: ConversationId, message: EntryId) -> ReceiptList:

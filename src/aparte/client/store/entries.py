@@ -209,22 +209,25 @@ def select_unheard(
 ) -> list[Entry]:
     """Read messages that the application has not heard, oldest first; and kinds that this version does not know.
 
-    With them those of the kinds `told`. Those written on this device are left out: it knows them. So are sealed ones
-    that wait for their key or were refused; those that have opened late are given although later ones were.
+    With them those of the kinds `told`. Those written on this device are left out: it knows them, but for what a
+    moderator has let through meanwhile. So are sealed ones that wait for their key or were refused; those that have
+    opened late are given although later ones were.
     """
     silent = sorted(kinds.KINDS.keys() - {kinds.MESSAGE, *told})
     marks = ", ".join("?" * len(silent))
     rows = tx.rows(
         f"""
         SELECT {COLUMNS} FROM entries e LEFT JOIN sealed s USING (conversation_id, seq)
-         WHERE e.conversation_id = ? AND e.seq > ? AND e.device_id IS NOT ? AND e.kind NOT IN ({marks})
+         WHERE e.conversation_id = ? AND e.seq > ? AND e.kind NOT IN ({marks})
+           AND (e.device_id IS NOT ? OR EXISTS (SELECT 1 FROM outbox o WHERE o.outcome IN ('held', 'approved')
+                                                   AND o.client_message_id = e.client_message_id))
            AND (s.state IS NULL OR s.state IN ('open', 'deleted'))
          ORDER BY e.seq LIMIT ?
         """,  # noqa: S608 - constants and question marks
         conversation.bytes,
         listened_seq,
-        device.bytes,
         *silent,
+        device.bytes,
         limit,
     )
     return [entry_of(row) for row in rows]

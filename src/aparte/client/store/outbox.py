@@ -9,6 +9,8 @@ from aparte.wire.ids import ClientMessageId, ConversationId
 SENT = "sent"
 HELD = "held"
 """A moderator decides: neither sent nor refused, and kept until then."""
+APPROVED = "approved"
+"""A moderator has let it through: who listens is given it by the log, as something that is new."""
 DAY_MS = 86_400_000
 COLUMNS = "item, conversation_id, client_message_id, body, queued_at, outcome, answer"
 
@@ -79,7 +81,9 @@ def select_item(tx: Tx, item: int) -> OutboxRow | None:
 
 def select_unsent(tx: Tx) -> list[OutboxRow]:
     """Read what waits, and what was refused while nobody waited for the answer."""
-    rows = tx.rows(f"SELECT {COLUMNS} FROM outbox WHERE outcome IS NOT 'sent' ORDER BY item")  # noqa: S608 - constant
+    rows = tx.rows(
+        f"SELECT {COLUMNS} FROM outbox WHERE coalesce(outcome, '') NOT IN ('sent', 'approved') ORDER BY item"  # noqa: S608 - constant
+    )
     return [outbox_row(row) for row in rows]
 
 
@@ -89,13 +93,23 @@ def select_held(tx: Tx) -> list[OutboxRow]:
     return [outbox_row(row) for row in rows]
 
 
+def is_in_log(tx: Tx, row: OutboxRow) -> bool:
+    """Tell whether a message has come back in the log."""
+    found = tx.row(
+        "SELECT 1 FROM entries WHERE conversation_id = ? AND client_message_id = ? LIMIT 1",
+        row.conversation.bytes,
+        row.client_message_id.bytes,
+    )
+    return found is not None
+
+
 def update_answered(tx: Tx, item: int, outcome: str, answer: bytes) -> None:
     """Keep the server's final answer. What was sent is in the log from now on and is forgotten here."""
     tx.run(
         "UPDATE outbox SET outcome = ?, answer = ?, body = CASE WHEN ? THEN x'' ELSE body END WHERE item = ?",
         outcome,
         answer,
-        outcome == SENT,
+        outcome in {SENT, APPROVED},
         item,
     )
 
