@@ -4,6 +4,7 @@ Both are asked in one run, one after the other, so that whatever else the machin
 medians, and the statements that one request sends to PostgreSQL, of which whatever happens beside can only add some.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from statistics import median
@@ -16,6 +17,7 @@ RATIO = 1.3
 WARM = 20
 """Questions before it is measured: the server prepares its statements, PostgreSQL its plans."""
 COUNTED = 5
+MOMENT_SECONDS = 0.1
 
 Ask = Callable[[], Awaitable[int]]
 """Asks once, checks the answer and tells how many microseconds it took."""
@@ -64,13 +66,21 @@ class Statements:
         raise UnexpectedAnswer("the server does not say how many statements it has sent")
 
     async def of(self, ask: Ask) -> int:
-        """Statements of one request."""
+        """Statements of one request, those that follow its answer included."""
         found = []
         for _ in range(COUNTED):
-            before = await self.so_far()
+            before = await self._settled()
             await ask()
-            found.append(await self.so_far() - before)
+            found.append(await self._settled() - before)
         return min(found)
+
+    async def _settled(self) -> int:
+        """Statements since the server began, once a moment goes by without one."""
+        last = -1
+        while (found := await self.so_far()) != last:
+            last = found
+            await asyncio.sleep(MOMENT_SECONDS)
+        return found
 
 
 async def compare(case: Case, statements: Statements, times: int) -> Section:

@@ -21,7 +21,7 @@ EMOJI = "👍"
 
 HAS_MESSAGES: LiteralString = "SELECT EXISTS (SELECT 1 FROM messages)"
 PARTITIONS: LiteralString = """
-    SELECT format('%I', inhrelid::regclass::text) FROM pg_inherits
+    SELECT inhparent::regclass::text AS parent, inhrelid::regclass::text AS partition FROM pg_inherits
      WHERE inhparent IN ('messages'::regclass, 'entries'::regclass, 'message_search'::regclass)
 """
 MAKE_MONTHS: LiteralString = """
@@ -103,16 +103,16 @@ TENTH_MEMBER: LiteralString = """
 """
 TENTH_REACTION: LiteralString = "SELECT id FROM reactions WHERE conversation_id = $1 ORDER BY id DESC LIMIT 1 OFFSET 9"
 MANY_ROOMS: LiteralString = """
-    WITH made AS (
+    WITH numbered AS MATERIALIZED (
+      SELECT gen_random_uuid() AS conversation_id, n, $2 || ' ' || to_char(n, 'FM000000') AS name
+        FROM generate_series(1, $3::integer) AS n
+    ), made AS (
       INSERT INTO conversations (conversation_id, kind, encryption_mode, is_public, name, name_key, creator_id,
                                  member_count)
-      SELECT gen_random_uuid(), 'room', 'server', true, $2 || ' ' || to_char(n, 'FM000000'),
-             $2 || ' ' || to_char(n, 'FM000000'), $1, 1
-        FROM generate_series(1, $3::integer) AS n
-      RETURNING conversation_id, row_number() OVER () AS n
+      SELECT conversation_id, 'room', 'server', true, name, name, $1, 1 FROM numbered
     ), placed AS (
       -- whoever is in more rooms is in older ones too: the newest ten are as old in every list
-      SELECT conversation_id, id_after(id_at(now() - interval '17 hours' * n), n) AS at FROM made
+      SELECT conversation_id, id_after(id_at(now() - interval '17 hours' * n), n) AS at FROM numbered
     ), headed AS (
       INSERT INTO heads (conversation_id, last_seq, last_id, last_ordinal, message_count, last_message_at)
       SELECT conversation_id, 11, id_after(at, 10), 10, 10, now() FROM placed
@@ -165,8 +165,9 @@ async def make_months(database: Any) -> None:
     if await database.fetchval(HAS_MESSAGES):
         return
     async with database.transaction():
-        partitions = [row[0] for row in await database.fetch(PARTITIONS)]
-        await database.execute(f"DROP TABLE {', '.join(partitions)}")
+        for parent, partition in await database.fetch(PARTITIONS):
+            await database.execute(f"ALTER TABLE {parent} DETACH PARTITION {partition}")
+            await database.execute(f"DROP TABLE {partition}")
         await database.execute(MAKE_MONTHS.replace("$1", str(MONTHS)))
 
 
