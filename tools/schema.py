@@ -66,7 +66,8 @@ async def document(connection: "asyncpg.Connection[Row]") -> str:
     tables = {row["oid"]: Table(row) for row in found["relations"]}
     for part in ("columns", "constraints", "indexes", "triggers"):
         for row in found[part]:
-            getattr(tables[row["oid"]], part).append(row)
+            if row["oid"] in tables:
+                getattr(tables[row["oid"]], part).append(row)
     paragraphs = [
         ABOUT,
         "\n".join(row["line"] for row in found["extensions"]),

@@ -1,5 +1,6 @@
 -- What docs/schema.sql is written from, each query after its name. Left out: monthly partitions, which depend on the day
--- of the migration, and what belongs to extensions and dbmate. Things come in the order in which they were made.
+-- of the migration, and what belongs to extensions and dbmate. Things come in the order in which they were made. What
+-- hangs on a relation names it by `oid`, and is left out with it.
 
 -- name: extensions
 SELECT format('CREATE EXTENSION %I;', extname) || coalesce('  -- ' || obj_description(oid, 'pg_extension'), '') AS line
@@ -74,9 +75,7 @@ SELECT c.oid::bigint AS oid, col_description(c.oid, a.attnum) AS word,
          SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
             AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'a'
             AND EXISTS (SELECT 1 FROM pg_class q WHERE q.oid = d.objid AND q.relkind = 'S')) AS is_serial) s
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
-   AND c.relname <> 'schema_migrations'
-   AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.deptype = 'e' AND d.classid = 'pg_class'::regclass AND d.objid = c.oid)
+ WHERE c.relnamespace = 'public'::regnamespace
  ORDER BY c.oid, a.attnum
 
 -- name: constraints
@@ -84,23 +83,20 @@ SELECT c.oid::bigint AS oid, col_description(c.oid, a.attnum) AS word,
 SELECT c.oid::bigint AS oid, c.oid::regclass::text AS name, x.confrelid::bigint AS refers_to, x.convalidated AS is_valid,
        format('CONSTRAINT %I %s', x.conname, pg_get_constraintdef(x.oid)) AS line
   FROM pg_constraint x JOIN pg_class c ON c.oid = x.conrelid
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-   AND c.relname <> 'schema_migrations' AND x.conparentid = 0 AND x.contype IN ('p', 'u', 'x', 'f', 'c')
+ WHERE c.relnamespace = 'public'::regnamespace AND x.conparentid = 0 AND x.contype IN ('p', 'u', 'x', 'f', 'c')
  ORDER BY c.oid, position(x.contype IN 'puxfc'), x.conname
 
 -- name: indexes
 SELECT c.oid::bigint AS oid, regexp_replace(pg_get_indexdef(i.indexrelid), ' ON (ONLY )?public\.', ' ON ') AS line
   FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-   AND c.relname <> 'schema_migrations'
+ WHERE c.relnamespace = 'public'::regnamespace
    AND NOT EXISTS (SELECT 1 FROM pg_constraint x WHERE x.conindid = i.indexrelid AND x.contype IN ('p', 'u', 'x'))
  ORDER BY c.oid, i.indexrelid::regclass::text
 
 -- name: triggers
 SELECT c.oid::bigint AS oid, regexp_replace(pg_get_triggerdef(t.oid), ' ON public\.', ' ON ') AS line
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
-   AND c.relname <> 'schema_migrations' AND NOT t.tgisinternal
+ WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal
  ORDER BY c.oid, t.tgname
 
 -- name: sequences
