@@ -16,13 +16,23 @@ from aparte.client.store.outbox import select_unsent
 KEYS = ["conversation", "seq", "id", "from", "device", "kind", "text", "at"]
 
 
+def said(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The messages among what was printed; who came and went is told between them."""
+    return [row for row in rows if "event" not in row]
+
+
 def texts(rows: list[dict[str, object]]) -> list[object]:
-    return [row["text"] for row in rows]
+    return [row["text"] for row in said(rows)]
+
+
+def printed(out: str) -> list[dict[str, object]]:
+    """The whole lines of an output."""
+    return [json.loads(line) for line in out.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def test_a_message_goes_from_one_terminal_to_the_other(shell: Shell, room: str) -> None:
     [sent] = shell.rows("--profile", "bob", "send", room, "salut", "à", "tous")
-    [heard] = shell.rows("--profile", "ann", "listen", "--count", "1", "--timeout", "20")
+    [heard] = said(shell.rows("--profile", "ann", "listen", "--count", "1", "--timeout", "20"))
     assert list(heard)[:8] == KEYS
     assert (heard["text"], heard["from"], heard["conversation"]) == ("salut à tous", f"bob-{shell.tag}", room)
     assert (heard["id"], heard["seq"], heard["at"]) == (sent["id"], sent["seq"], sent["at"])
@@ -87,7 +97,7 @@ def test_messages_are_changed_and_taken_back(shell: Shell, room: str) -> None:
     shell.run("--profile", "bob", "delete", room, second)
     shell.run("--profile", "ann", "delete", room, first, "--for-me")
     assert texts(shell.rows("--profile", "bob", "history", room)) == ["first"]
-    assert shell.rows("--profile", "ann", "history", room) == []
+    assert said(shell.rows("--profile", "ann", "history", room)) == []
     assert "(edited)" in shell.run("--profile", "bob", "history", room)
 
 
@@ -99,8 +109,8 @@ def test_several_commands_of_a_profile_run_side_by_side(shell: Shell, room: str)
     assert [process.wait(60) for process in answering] == [0] * 4
     out, errors = listening.communicate(timeout=60)
     assert listening.returncode == 0, errors
-    assert [json.loads(line)["text"] for line in out.splitlines()] == [f"bob {n}" for n in range(6)]
-    assert len(shell.rows("--profile", "bob", "history", room)) == 10
+    assert texts(printed(out)) == [f"bob {n}" for n in range(6)]
+    assert len(said(shell.rows("--profile", "bob", "history", room))) == 10
     for process in answering:
         process.communicate()
 
@@ -111,12 +121,12 @@ def test_a_second_listen_goes_on_when_the_first_has_ended(shell: Shell, room: st
     second = shell.start("--profile", "ann", "--json", "listen", "--count", "1", "--timeout", "60")
     shell.run("--profile", "bob", "send", room, "one")
     shell.run("--profile", "bob", "send", room, "two")
-    heard = [json.loads(process.communicate(timeout=60)[0])["text"] for process in (first, second)]
+    heard = [text for process in (first, second) for text in texts(printed(process.communicate(timeout=60)[0]))]
     assert heard == ["one", "two"]
 
 
 def test_a_killed_listener_loses_nothing(shell: Shell, room: str, tmp_path: Path) -> None:
-    heard: list[str] = []
+    heard: list[object] = []
     dice = random.Random(7)
     shell.run("--profile", "bob", "send", room, "-", "--lines", stdin="".join(f"{n}\n" for n in range(100)))
     for _ in range(4):
@@ -126,12 +136,9 @@ def test_a_killed_listener_loses_nothing(shell: Shell, room: str, tmp_path: Path
             listening.kill()
             listening.wait()
             out.seek(0)
-            heard += [json.loads(line)["text"] for line in out if line.endswith("\n")]
-    heard += [
-        json.loads(line)["text"]
-        for line in shell.run("--profile", "ann", "--json", "listen", "--timeout", "3", code=3).splitlines()
-    ]
-    assert sorted(set(heard), key=int) == [str(n) for n in range(100)]
+            heard += texts(printed(out.read()))
+    heard += texts(printed(shell.run("--profile", "ann", "--json", "listen", "--timeout", "3", code=3)))
+    assert sorted(set(heard), key=lambda text: int(str(text))) == [str(n) for n in range(100)]
     assert len(heard) <= 100 + 4, "at most the message in hand is heard again after a kill"
 
 
@@ -155,9 +162,9 @@ def test_a_killed_sender_sends_nothing_twice_and_nothing_out_of_order(shell: She
             acknowledged |= {json.loads(line)["id"] for line in out if line.endswith("\n")}
     shell.run("--profile", "bob", "send", room, "99.000")
     rows = shell.rows("--profile", "ann", "history", room, "--limit", "1000")
-    said = [str(row["text"]) for row in rows]
-    assert said == sorted(set(said))
-    assert said[-1] == "99.000"
+    written = [str(text) for text in texts(rows)]
+    assert written == sorted(set(written))
+    assert written[-1] == "99.000"
     assert acknowledged <= {row["id"] for row in rows}
 
 
@@ -310,5 +317,5 @@ def test_notes_to_oneself_are_a_conversation(shell: Shell) -> None:
 
 def test_nobody_of_that_name_is_said_so(shell: Shell) -> None:
     shell.newcomer("ann")
-    _, said = shell.both("--profile", "ann", "send", f"@nobody-{shell.tag}", "salut", code=1)
-    assert "nobody of this name" in said
+    _, told = shell.both("--profile", "ann", "send", f"@nobody-{shell.tag}", "salut", code=1)
+    assert "nobody of this name" in told
