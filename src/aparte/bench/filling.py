@@ -161,14 +161,16 @@ class Filled:
 
 
 async def make_months(database: Any) -> None:
-    """Cut the log into months two years back, if nothing is in it; else they are in the oldest partition."""
+    """Cut the log into months two years back, if nothing has been said; else what is older shares a partition."""
     if await database.fetchval(HAS_MESSAGES):
         return
     async with database.transaction():
+        await database.execute("CREATE TEMPORARY TABLE bench_entries ON COMMIT DROP AS SELECT * FROM entries")
         for parent, partition in await database.fetch(PARTITIONS):
             await database.execute(f"ALTER TABLE {parent} DETACH PARTITION {partition}")
             await database.execute(f"DROP TABLE {partition}")
-        await database.execute(MAKE_MONTHS.replace("$1", str(MONTHS)))
+        await database.fetch(MAKE_MONTHS, MONTHS)
+        await database.execute("INSERT INTO entries SELECT * FROM bench_entries")
 
 
 async def make_accounts(database: Any, count: int) -> list[AccountId]:

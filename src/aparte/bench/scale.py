@@ -24,6 +24,7 @@ FEW, WINDOW = 10, 50
 """Rooms of somebody with few, and of somebody with as many as a window shows."""
 PAGE, LIST = 50, 10
 SEARCH_MS = 50.0
+FOLLOWING = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,12 @@ def _lists(asks: Asks, scene: Scene) -> list[Case]:
     return [
         both("unread list, the newest 10", f"/conversations?limit={LIST}", "conversations", LIST, few),
         both("unread list, a window of 50", f"/conversations?limit={WINDOW}", "conversations", WINDOW, some),
-        Case("cold open", _opening(asks, few, scene, scene.small), _opening(asks, many, scene, scene.large)),
+        Case(
+            "cold open",
+            _opening(asks, few, scene, scene.small),
+            _opening(asks, many, scene, scene.large),
+            spare=FOLLOWING,
+        ),
         Case(
             "directory, part of a name",
             asks.get(few, named + filling.named(few), "rooms", LIST),
@@ -162,4 +168,4 @@ def _searches(asks: Asks, scene: Scene) -> list[Case]:
 
 def _sends(asks: Asks, scene: Scene) -> list[Case]:
     """Sending, the last of all: the newest page is another one afterwards."""
-    return [Case("send", asks.send(scene.owner, scene.small), asks.send(scene.owner, scene.large))]
+    return [Case("send", asks.send(scene.owner, scene.small), asks.send(scene.owner, scene.large), spare=FOLLOWING)]
