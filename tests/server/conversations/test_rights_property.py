@@ -1,5 +1,6 @@
 """Whatever people do to each other, what is kept for sending is what follows from the log they all read."""
 
+import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.server.messages.conftest import waits_for_a_lock
 from tests.support import rooms
 from tests.support.groups import Group, Link, group, person, store
 
@@ -277,3 +279,31 @@ async def test_rooms_of_who_is_about_to_be_gone_pass_on(db: Database, admin: Adm
     assert (await actions.get(db, bob, room)).owner == carol.account
     assert (await actions.get(db, owner, room)).membership.role == "member"
     assert (await actions.get(db, owner, alone)).owner == owner.account
+
+
+@pytest.mark.parametrize("deed", ["hands over", "leaves", "is about to be gone"])
+async def test_who_passes_a_room_on_tells_accounts_in_the_order_that_everybody_keeps(
+    db: Database, admin: Admin, deed: str
+) -> None:
+    """Whoever holds the state of the first account and wants that of the second is not waited for by one who has the
+    second."""
+    heir, owner = sorted([await rooms.person(admin) for _ in range(2)], key=lambda who: who.account)
+    room = await rooms.room(admin, owner, heir)
+    assert (await actions.get(db, heir, room)).owner == owner.account
+
+    async def passes_on() -> None:
+        if deed == "leaves":
+            await actions.leave(db, owner, room)
+        elif deed == "hands over":
+            await actions.change_member(db, owner, room, heir.account, MemberUpdate(role="owner"))
+        else:
+            async with db.transaction() as tx:
+                await actions.succeed(tx, owner.account)
+
+    async with admin.transaction():
+        await admin.execute("SELECT 1 FROM account_revs WHERE account_id = $1 FOR UPDATE", heir.account)
+        passing = asyncio.create_task(passes_on())
+        await waits_for_a_lock(admin)
+        await admin.execute("SELECT 1 FROM account_revs WHERE account_id = $1 FOR UPDATE", owner.account)
+    await passing
+    assert (await actions.get(db, heir, room)).owner == heir.account

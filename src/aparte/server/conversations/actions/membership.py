@@ -1,9 +1,10 @@
 """Coming and going: join, leave, remove; the owner's succession.
 
-Each locks the head first, decides by what it then reads, and tells the room by an entry and the account by its state.
+Each locks the head first, decides by what it then reads, and tells the room by an entry and the account by its state:
+last, and of several accounts in the order of their ids, as everybody does who writes account states.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aparte.server.contacts import actions as contacts
 from aparte.server.conversations import custom_roles, links, rules, seats, store
@@ -51,7 +52,7 @@ async def enter(
     """Make somebody a member from a position on. The head is locked and the entry is written by the caller."""
     await store.upsert_member(tx, conversation, account, role, at, ordinal)
     await store.update_member_count(tx, conversation, 1)
-    await tell(tx, conversation, account, role)
+    await tell(tx, conversation, {account: role})
     tx.ring(Joined(account, conversation))
 
 
@@ -69,10 +70,10 @@ async def keep(
             await journal.append(tx, by, conversation, kinds.SILENCED, silence)
 
 
-async def tell(tx: Tx, conversation: ConversationId, account: AccountId, role: Role | None) -> None:
-    """Let an account's own devices know its place in a conversation; None when it has none any more."""
-    value = {"role": role} if role else None
-    await state.put(tx, account, f"membership:{conversation}", value)
+async def tell(tx: Tx, conversation: ConversationId, roles: Mapping[AccountId, Role | None]) -> None:
+    """Let accounts' own devices know their place in a conversation; None when it has none any more."""
+    values = {account: {"role": role} if role else None for account, role in roles.items()}
+    await state.put_all(tx, f"membership:{conversation}", values)
 
 
 async def join(db: Database, caller: Caller, conversation: ConversationId) -> Conversation:
@@ -103,9 +104,12 @@ async def leave(db: Database, caller: Caller, conversation: ConversationId) -> N
         rules.check_no_chain(standing)
         rules.check_leave(standing)
         heir = await heir_of(tx, conversation) if standing.role == "owner" else None
-        await exit_(tx, caller, conversation, caller.account, kinds.LEFT)
+        told: dict[AccountId, Role | None] = {caller.account: None}
+        await _end(tx, caller, conversation, caller.account, kinds.LEFT)
         if heir is not None:
             await promote(tx, caller, conversation, heir, "owner")
+            told[heir] = "owner"
+        await tell(tx, conversation, told)
 
 
 async def remove(db: Database, caller: Caller, conversation: ConversationId, account: AccountId) -> None:
@@ -124,11 +128,15 @@ async def succeed(tx: Tx, account: AccountId) -> None:
     """
     owned = await store.select_owned(tx, account)
     await log.lock_all(tx, owned)
+    told: list[tuple[AccountId, ConversationId, Role]] = []
     for conversation in await store.select_owned(tx, account):
         heir = await heir_of(tx, conversation)
         if heir is not None:
             await promote(tx, Author(account), conversation, account, "member")
             await promote(tx, Author(account), conversation, heir, "owner")
+            told += [(account, conversation, "member"), (heir, conversation, "owner")]
+    for one, conversation, role in sorted(told):
+        await tell(tx, conversation, {one: role})
 
 
 async def heir_of(tx: Tx, conversation: ConversationId) -> AccountId | None:
@@ -148,21 +156,26 @@ async def seated(tx: Tx, conversation: ConversationId, account: AccountId) -> Se
 async def exit_(
     tx: Tx, caller: Caller, conversation: ConversationId, account: AccountId, kind: int, *, is_banned: bool = False
 ) -> None:
-    """End a membership by an entry of the given kind."""
+    """End a membership by an entry of the given kind, and tell the account."""
+    await _end(tx, caller, conversation, account, kind, is_banned=is_banned)
+    await tell(tx, conversation, {account: None})
+
+
+async def _end(
+    tx: Tx, caller: Caller, conversation: ConversationId, account: AccountId, kind: int, *, is_banned: bool = False
+) -> None:
     at = await journal.append(tx, caller, conversation, kind, kinds.MemberChange(account, is_banned=is_banned))
     await store.update_left(tx, conversation, account, at)
     await store.update_member_count(tx, conversation, -1)
-    await tell(tx, conversation, account, None)
     name = "member_left" if kind == kinds.LEFT else "member_removed"
     await journal.record(tx, caller, conversation, name, account)
     tx.ring(Left(account, conversation))
 
 
 async def promote(tx: Tx, by: Caller | Author, conversation: ConversationId, account: AccountId, role: Role) -> None:
-    """Write a base role, its entry, and what follows from it."""
+    """Write a base role, its entry, and what follows from it; the caller tells the accounts."""
     await store.update_role(tx, conversation, account, role)
     await journal.append(tx, by, conversation, kinds.ROLE, kinds.MemberChange(account, role))
-    await tell(tx, conversation, account, role)
     await journal.record(tx, by, conversation, "role_changed", account, role=role)
     if role == "owner":
         await free_owner(tx, by, conversation)

@@ -7,7 +7,7 @@ import msgspec
 from aparte.server.conversations import custom_roles, rules, seats
 from aparte.server.conversations.actions import journal, rights
 from aparte.server.conversations.actions.access import authorise
-from aparte.server.conversations.actions.membership import promote, seated
+from aparte.server.conversations.actions.membership import promote, seated, tell
 from aparte.server.conversations.model import Seat, Standing
 from aparte.server.conversations.rights import check_grant, check_seat
 from aparte.server.kit.caller import Caller
@@ -46,9 +46,12 @@ async def _change_role(tx: Tx, caller: Caller, standing: Standing, target: Seat,
     if role == target.role:
         return
     check_seat(standing, target, replace(target.place, role=role))
+    roles: dict[AccountId, Role | None] = {target.account: role}
     if role == "owner":
         await promote(tx, caller, standing.conversation, caller.account, "admin")
+        roles[caller.account] = "admin"
     await promote(tx, caller, standing.conversation, target.account, role)
+    await tell(tx, standing.conversation, roles)
 
 
 async def _change_rights(tx: Tx, caller: Caller, standing: Standing, target: Seat, update: MemberUpdate) -> None:

@@ -55,8 +55,8 @@ async def _insert(tx: Tx, caller: AccountId, new: NewDirect) -> None:
     await log.begin_sealed(tx, new.id, rules.roster_of(new.id, hashes))
     for account in members:
         await store.upsert_member(tx, new.id, account, "member", START, ordinal=0)
-        await tell(tx, new.id, account, "member")
         tx.ring(Joined(account, new.id))
+    await tell(tx, new.id, dict.fromkeys(members, "member"))
 
 
 async def lock_encrypted(tx: Tx, account: AccountId) -> None:
