@@ -109,7 +109,9 @@ async def test_messages_are_found_by_words_and_filters(newcomer: Newcomer, tag: 
 
 async def test_people_and_rooms_are_found(newcomer: Newcomer, tag: str) -> None:
     ann, bob, target = await room(newcomer, tag)
-    assert f"bob-{tag}" in [one.username for one in await ann.search.people(f"bob-{tag}")]
+    async with asyncio.timeout(20):
+        while f"bob-{tag}" not in [one.username for one in await ann.search.people(f"bob-{tag}")]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     assert await ann.search.people(f"bob-{tag}", only_contacts=True) == []
     await ann.change_conversation(target, metadata={"tag": tag})
     assert [f"#{one.name}" for one in await bob.search.rooms(metadata={"tag": tag})] == [target]

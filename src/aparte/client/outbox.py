@@ -259,7 +259,9 @@ def result_of(answer: "_Answer | None") -> Sent:
 
 def held_of(row: OutboxRow) -> str:
     """Give under which id the server holds a message; empty if it does not."""
-    return str(decoded(row.answer, _Refusal).data.get("held", "")) if row.answer else ""
+    if row.outcome != HELD or not row.answer:
+        return ""
+    return str(decoded(row.answer, _Refusal).data.get("held", ""))
 
 
 def now_ms() -> int:

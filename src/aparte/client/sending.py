@@ -40,7 +40,7 @@ class How(TypedDict, total=False):
     thread: UUID | str | None
     """The root of the thread that it belongs to."""
     mentions: Iterable[str]
-    """User names; where the server can read, it finds them in the text itself."""
+    """User names; where the server can read, it finds them in the text itself, and nobody else is mentioned."""
     ttl: Lasting | None
     """How long it is there: seconds from sending on, in encrypted conversations ("reading", seconds) too."""
 
@@ -107,8 +107,10 @@ class Sending:
             people = dict.fromkeys([*named, *await self.mentioned(conversation, content)])
             beside = Beside(wanted.reply, tuple(people)[: limits.MENTIONS], wanted.thread, wanted.ttl)
             return await self._private.say(conversation, content, beside, seconds)
-        if wanted.ttl is not None and wanted.ttl[0] == "reading":
-            raise ClientError("mode_mismatch")
+        said = {name for names in mentioned.names_in(content.text, content.format) for name in names}
+        unsaid = [name for name in wanted.mentions if name.removeprefix("@").lower() not in said]
+        if unsaid or (wanted.ttl is not None and wanted.ttl[0] == "reading"):
+            raise ClientError("mode_mismatch", ", ".join(unsaid))
         ttl = wanted.ttl[1] if wanted.ttl is not None else None
         content = msgspec.structs.replace(content, reply=wanted.reply, ttl=ttl)
         item = self._outbox.put(conversation, [content], thread=wanted.thread)[0]

@@ -45,7 +45,7 @@ class Talking(Parts):
 
         `text_format`: text, markdown, html, code. `reply`: the message it answers. `thread`: the root of the thread it
         belongs to. `ttl`: seconds after which it disappears, or `("reading", seconds)` in encrypted conversations.
-        Whom it mentions is read off the words (`@name`); `mentions` names more in encrypted ones.
+        Whom it mentions is read off the words (`@name`); `mentions` names more, in encrypted ones alone.
         """
         content = content_of(text, how.get("text_format", "text"))
         wanted = wanted_of(how)
