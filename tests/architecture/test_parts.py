@@ -20,14 +20,15 @@ def private(module: Module) -> list[str]:
     if module.parts[0] not in {"cli", "tui"} or module.parts[-1] + ".py" in HOSTING:
         return []
     public = {f"aparte.client.{name}" for name in aparte.client.__all__} | {"aparte.client", "aparte.__version__"}
-    own = f"aparte.{module.parts[0]}."
+    own = (f"aparte.{module.parts[0]}.", "aparte.catalogue")
     return sorted(name for name in ours(module) - public if not name.startswith(own))
 
 
 def backwards(module: Module) -> list[str]:
     """List imports between parts that must not know each other."""
     part = module.parts[0]
-    closed = {"wire": ("aparte.",), "e2ee": ("aparte.",), "server": ("aparte.client", "aparte.cli", "aparte.embedded")}
+    closed: dict[str, tuple[str, ...]] = dict.fromkeys(("wire", "e2ee", "catalogue"), ("aparte.",))
+    closed["server"] = ("aparte.client", "aparte.cli", "aparte.embedded")
     closed["client"] = ("aparte.server", "aparte.cli", "aparte.embedded")
     return sorted(n for n in ours(module) if n.startswith(closed.get(part, ())) and not n.startswith(f"aparte.{part}."))
 
@@ -60,6 +61,7 @@ def test_the_core_of_the_client_is_pure() -> None:
     [
         (backwards, "wire/ids.py", "from aparte.server.kit.clock import now"),
         (backwards, "wire/ids.py", "def f():\n    import aparte.e2ee.keys"),
+        (backwards, "catalogue/__init__.py", "from aparte.wire.errors import CODES"),
         (backwards, "server/app.py", "from aparte.client import Client"),
         (backwards, "client/client.py", "from aparte.server.messages import model"),
         (backwards, "e2ee/keys.py", "from aparte.wire.ids import EntryId"),
