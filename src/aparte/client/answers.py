@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from aparte.client.core.checks import has_chain
-from aparte.client.core.names import group_title
+from aparte.client.core.names import OWN_NOTES, group_title
 from aparte.client.model import Message
 from aparte.wire import conversations, groups, moderation
 from aparte.wire.content import ConversationSettings, CustomRole, Permission, Permissions
@@ -14,6 +15,7 @@ from aparte.wire.ids import AccountId, ConversationId, EntryId, HeldId, RoleId
 from aparte.wire.moderation import FlagReason
 
 Names = Mapping[AccountId, str]
+NO_NAMES: Names = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,15 @@ class Room:
     silenced_until: datetime | None = None
     preferences: Preferences = field(default_factory=Preferences)
     """What one has set there for oneself."""
+    peer: str | None = None
+    """In a direct conversation, the user name of the other; the account's id if that is not known."""
 
     @property
     def title(self) -> str:
-        """How it is written: `#name` of what the server can read, `+name` of what only its members know the name of."""
+        """How it is written: `@name` of a person, `@me` for one's own notes, `#name` of what the server can read,
+        `+name` of what only its members know the name of."""
+        if self.kind in {"direct", "self"}:
+            return f"@{self.peer}" if self.kind == "direct" else OWN_NOTES
         return group_title(self.name, self.id) if has_chain(self) else f"#{self.name}"
 
 
@@ -204,8 +211,8 @@ def named(account: AccountId, names: Names) -> str:
     return names.get(account, str(account))
 
 
-def room_of(found: Conversation) -> Room:
-    """Show a conversation."""
+def room_of(found: Conversation, names: Names = NO_NAMES) -> Room:
+    """Show a conversation. `names`: what people are called."""
     return Room(
         id=found.id,
         kind=found.kind,
@@ -227,6 +234,7 @@ def room_of(found: Conversation) -> Room:
         permissions=tuple(found.membership.permissions),
         silenced_until=found.membership.silenced_until,
         preferences=found.membership.preferences,
+        peer=names.get(found.peer, str(found.peer)) if found.peer is not None else None,
     )
 
 

@@ -1,6 +1,6 @@
 """Rooms and groups alike: one set of verbs, carried out by the server in a room and by what members sign in a group."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict, Unpack
 
 from aparte.client.answers import Member, Room, member_of, room_of
@@ -15,11 +15,13 @@ from aparte.client.private import Private
 from aparte.client.room_invites import RoomInvites, is_room_invite
 from aparte.client.session import Session
 from aparte.wire.content import Mode, Role, SearchLanguage
-from aparte.wire.conversations import ConversationChange, MemberUpdate, NewConversation
+from aparte.wire.conversations import Conversation, ConversationChange, MemberUpdate, NewConversation
 from aparte.wire.groups import NewBan
 from aparte.wire.ids import AccountId, ConversationId
 
 SEND_SECONDS = 60.0
+NAMES_SECONDS = 5.0
+"""How long a list of conversations waits for what people are called."""
 SEALED = frozenset({"name", "topic", "description", "welcome", "rules"})
 """What an encrypted conversation says of itself, in an entry that the server cannot read."""
 
@@ -76,7 +78,9 @@ class Places:
 
     async def all(self) -> list[Room]:
         """List the conversations one is in, newest activity first."""
-        return [self._groups.named(room_of(found)) async for found in self._rooms.all()]
+        found = [one async for one in self._rooms.all()]
+        names = await self._peers(found)
+        return [self._groups.named(room_of(one, names)) for one in found]
 
     async def get(self, target: str) -> Room:
         """Read what a conversation says of itself."""
@@ -137,7 +141,12 @@ class Places:
         return await self._shown(conversation)
 
     async def _shown(self, conversation: ConversationId) -> Room:
-        return self._groups.named(room_of(await self._rooms.get(conversation)))
+        found = await self._rooms.get(conversation)
+        return self._groups.named(room_of(found, await self._peers([found])))
+
+    async def _peers(self, found: Iterable[Conversation]) -> dict[AccountId, str]:
+        people = {one.peer for one in found if one.peer is not None}
+        return await accounts.usernames(self._session, people, NAMES_SECONDS)
 
     # Coming and going -------------------------------------------------------------------------------------------------
 
