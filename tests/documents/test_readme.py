@@ -163,6 +163,7 @@ def test_no_block_is_left_out() -> None:
     ran = {
         "Start it": 1,
         "A first conversation": 3,
+        "Channels, threads, search": 2,
         "A second device, and who is who": 3,
         "A bot in ten lines": 3,
         "Run it for real": 6,
@@ -179,6 +180,7 @@ def test_a_first_conversation_a_second_device_and_a_bot(talk: dict[str, str], ho
     said = in_a_terminal(block("A first conversation", number=1), talk, home)
     assert said.count("#lounge alice: Anybody here?") == 2
     a_group_talks(talk, home)
+    there_is_more_to_do(talk, home)
     a_second_device_is_linked(talk, home)
     safety_numbers_are_compared(talk, home)
     a_bot_answers(talk, home)
@@ -201,6 +203,21 @@ def a_group_talks(talk: dict[str, str], home: Path) -> None:
         ("bob", "member"),
         ("carol", "member"),
     ]
+
+
+def there_is_more_to_do(talk: dict[str, str], home: Path) -> None:
+    section = "Channels, threads, search"
+    said = in_a_terminal(block(section), talk, home)
+    assert re.search(r"#lounge alice: Who helps at the market\? .*1 reply", said)
+    find = ".venv/bin/aparte --profile bob search messages market"
+    assert find in block(section)
+    until = f"until [ $({find} | wc -l) = 2 ]; do sleep 0.2; done; {find}"  # the index follows a moment later
+    found = re.sub(r"\x1b\[\d*m", "", in_a_terminal(until, talk, home))
+    assert "#news alice: The market is on Saturday" in found
+    said = in_a_terminal(block(section, number=1), talk, home)
+    assert re.search(r"Happy birthday! \(waiting\)", said)
+    assert re.search(r"@alice alice: The code is 4812 \(until .*\)", said)
+    assert "carol" in in_a_terminal(".venv/bin/aparte --profile alice contacts list", talk, home)
 
 
 def a_second_device_is_linked(talk: dict[str, str], home: Path) -> None:
