@@ -32,11 +32,19 @@ async def test_the_examples_run(
     assert len(EXAMPLES) >= 6
     for example in EXAMPLES:
         own = re.sub(r'(?<!Place\()(?<!open\()"(@?)(alice|bob|carol)"', rf'"\1\2-{tag}"', example)
+        own = own.replace("@alice?", f"@alice-{tag}?")
         own = own.replace("lounge", f"lounge-{tag}").replace("@example.org", f"-{tag}@example.org")
         async with asyncio.timeout(60):
             await run(own, names)
     out = capsys.readouterr().out
     assert "bonsoir" in out
+    assert f"('alice-{tag}',) {{'📚': ('alice-{tag}',)}} True 1 None" in out
+    assert "since May True" in out
+    assert f"['who reads Perec, @alice-{tag}?', 'who reads Queneau, @alice-{tag}?']" in out
+    assert f"#lounge-{tag}-den +lounge-{tag}-vault channel" in out
+    assert "held ['held']" in out
+    assert f"bob-{tag} spoilers ahead ('spoiler*',)" in out
+    assert f"alice-{tag} silenced bob-{tag} until" in out
     assert f"@alice-{tag} alice-{tag} only we two" in out
     assert f"only we two {{'🎭': ('bob-{tag}',)}} None () True" in out
     assert re.search(rf"gladly {{}} Quoted\(.*sender='alice-{tag}', text='only we two'\) \('alice-{tag}',\) False", out)
