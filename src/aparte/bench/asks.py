@@ -58,8 +58,8 @@ class Asks:
 
         return ask
 
-    def gateway(self, person: Person, count: int) -> Ask:
-        """Open the gateway and ask where so many of one's conversations stand."""
+    def opening(self, person: Person, count: int, page: Ask) -> Ask:
+        """Come back with an empty folder: the gateway, where so many of one's conversations stand, a page of one."""
         hello, changes = framed(frames.Hello(person.token), "json"), framed(frames.Changes(1, limit=count), "json")
 
         async def ask() -> int:
@@ -71,9 +71,11 @@ class Asks:
                 await _next(came, "welcome")
                 ws.write(changes)
                 found = await _next(came, "heads")
-                took = clock() - start
+                took = clock() - start + await page()
             finally:
                 ws.close()
+            # What the server does after the end is no part of the next question.
+            await page()
             if len(found.heads) != count:
                 raise UnexpectedAnswer(f"{len(found.heads)} conversations instead of {count}")
             return took

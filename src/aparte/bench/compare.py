@@ -34,7 +34,7 @@ class Case:
     """Whether it may take no longer; else only what it asks is compared, and `most_ms` holds."""
     most_ms: float = 0.0
     spare: int = 0
-    """Statements by which both may differ: presence and the index follow by themselves, for several requests."""
+    """Statements by which both may differ: presence and the index follow by themselves, and may be early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class Statements:
         raise UnexpectedAnswer("the server does not say how many statements it has sent")
 
     async def of(self, ask: Ask) -> int:
-        """Statements of one request, those that follow its answer included."""
+        """Statements of one request until it is answered; what follows an earlier one is waited for."""
         found = []
         for _ in range(COUNTED):
             before = await self._settled()
             await ask()
-            found.append(await self._settled() - before)
+            found.append(await self.so_far() - before)
         return min(found)
 
     async def _settled(self) -> int:

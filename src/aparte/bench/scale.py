@@ -93,14 +93,17 @@ def _lists(asks: Asks, scene: Scene) -> list[Case]:
     def both(name: str, path: str, listed: str, count: int, small: Person) -> Case:
         return Case(name, asks.get(small, path, listed, count), asks.get(many, path, listed, count))
 
+    def page(room: Filled) -> Ask:
+        return asks.get(scene.owner, f"/conversations/{room.id}/messages?limit={PAGE}", "messages", PAGE)
+
     named = f"/directory?limit={LIST}&query="
     return [
         both("unread list, the newest 10", f"/conversations?limit={LIST}", "conversations", LIST, few),
         both("unread list, a window of 50", f"/conversations?limit={WINDOW}", "conversations", WINDOW, some),
         Case(
             "cold open",
-            _opening(asks, few, scene, scene.small),
-            _opening(asks, many, scene, scene.large),
+            asks.opening(few, LIST, page(scene.small)),
+            asks.opening(many, LIST, page(scene.large)),
             spare=FOLLOWING,
         ),
         Case(
@@ -109,17 +112,6 @@ def _lists(asks: Asks, scene: Scene) -> list[Case]:
             asks.get(few, named + filling.named(many), "rooms", LIST),
         ),
     ]
-
-
-def _opening(asks: Asks, person: Person, scene: Scene, room: Filled) -> Ask:
-    """Come back with an empty folder: the gateway, where one's rooms stand, the newest page of a room."""
-    page = asks.get(scene.owner, f"/conversations/{room.id}/messages?limit={PAGE}", "messages", PAGE)
-    gateway = asks.gateway(person, LIST)
-
-    async def ask() -> int:
-        return await gateway() + await page()
-
-    return ask
 
 
 def _rooms(asks: Asks, scene: Scene) -> list[Case]:
