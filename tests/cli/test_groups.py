@@ -169,7 +169,7 @@ WRONG = [
     (("invites", GROUP, "--close", "x"), 1, "nothing here"),
     (("join", "http://127.0.0.1/i/x#y"), 5, "not an invite link"),
     (("policy", "@me"), 1, "encrypted differently"),
-    (("role", GROUP, "@me", "king"), 2, "Invalid value"),
+    (("role", GROUP, "@me", "king"), 1, "nobody of this name"),
     (("pin", GROUP, "x"), 2, "not the id of a message"),
 ]
 

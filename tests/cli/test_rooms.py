@@ -151,3 +151,14 @@ def test_what_one_sets_for_oneself(shell: Shell, ann: Any, room: str) -> None:
     assert ann("draft", room) == "what I was about to say\n"
     ann("draft", room, "--clear")
     assert ann("draft", room) == ""
+
+
+def test_everything_one_is_in_is_listed_by_how_it_is_written(shell: Shell, ann: Any, room: str) -> None:
+    ann("send", at(shell, "bob"), "hi")
+    ann("send", "@me", "milk")
+    ann("new", "group", "Book club")
+    titles = {row["conversation"] for row in shell.rows("--profile", "ann", "conversations")}
+    assert titles == {room, at(shell, "bob"), "@me", "+Book club"}
+    assert {row["conversation"] for row in shell.rows("--profile", "ann", "groups")} == {"+Book club"}
+    ann("top", room)
+    assert shell.rows("--profile", "ann", "conversations")[0]["conversation"] == room

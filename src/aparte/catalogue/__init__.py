@@ -32,7 +32,7 @@ def section(name: Section) -> dict[str, dict[Tongue, Words]]:
     return found
 
 
-def text(name: Section, key: str, tongue: Tongue, **values: Any) -> str:
+def text(name: Section, key: str, tongue: Tongue, /, **values: Any) -> str:
     """Give the words of a key with values in its places; of counted ones, `count` chooses the form."""
     words = section(name)[key][tongue]
     if isinstance(words, dict):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from aparte.cli.phrases import phrase
+
 if TYPE_CHECKING:
     from aparte.bench.report import Section
     from aparte.bench.server import Server, Wanted
@@ -209,7 +211,7 @@ def _wanted(url: str, workers: int, folder: Path | None = None, slow_flush: floa
     from aparte.bench.server import Wanted
 
     if url and (workers != 1 or folder or slow_flush):
-        _refuse("--workers, --folder and --slow-flush are for a server of our own, not for --server.")
+        _refuse(phrase("own_server_only"))
     return Wanted(url=url, workers=workers, folder=folder, slow_flush_ms=slow_flush)
 
 
@@ -224,7 +226,7 @@ def _run(
         from aparte.bench import server as servers
         from aparte.bench.websocket import UnexpectedAnswer
     except ModuleNotFoundError as error:
-        _refuse(f"The package {error.name} is missing: install 'aparte[server,embedded]'.")
+        _refuse(phrase("package_missing", name=error.name))
 
     async def work() -> report.Report:
         async with servers.serving(wanted) as server:
@@ -235,7 +237,7 @@ def _run(
         found = uvloop.run(work())
         report.show(found, as_json=as_json)
     except (UnexpectedAnswer, OSError, TimeoutError, ValueError) as error:
-        _refuse(f"It could not be measured: {error or type(error).__name__}")
+        _refuse(phrase("not_measured", why=error or type(error).__name__))
     return found.is_kept
 
 

@@ -17,6 +17,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from aparte.cli.phrases import phrase
+
 Host = Annotated[str, typer.Option(envvar="APARTE_HOST")]
 Port = Annotated[int, typer.Option(envvar="APARTE_PORT", min=1, max=65535)]
 Workers = Annotated[int, typer.Option(min=1, max=256)]
@@ -68,7 +70,7 @@ def serve(
         if not os.environ.get("APARTE_SECRET_KEY") and not os.environ.get("APARTE_SECRET_KEY_FILE"):
             missing.append("APARTE_SECRET_KEY_FILE")
         if missing:
-            _refuse(f"`aparte serve` needs {', '.join(missing)} in the environment; `aparte up` needs nothing.")
+            _refuse(phrase("serve_needs", names=", ".join(missing)))
         from aparte.embedded import supervisor
         from aparte.embedded.stopping import Stop
         from aparte.server import migrate
@@ -77,7 +79,7 @@ def serve(
         url = public_url or _local_url(host, port)
         service = supervisor.Service(host=host, port=port, workers=workers, public_url=url)
         stop = Stop()
-        _run(stop.listening(supervisor.serve(service, stop, lambda: _say(f"Aparté is ready: {url}\n"))))
+        _run(stop.listening(supervisor.serve(service, stop, lambda: _say(phrase("ready", url=url) + "\n"))))
 
 
 @migrations.command("up")
@@ -87,7 +89,7 @@ def migrate_up() -> None:
         from aparte.server import migrate
 
         applied = migrate.up(_admin_url())
-        _say("".join(f"applied {name}\n" for name in applied) or "nothing to apply\n")
+        _say("".join(f"{phrase('applied')} {name}\n" for name in applied) or f"{phrase('nothing_to_apply')}\n")
 
 
 @migrations.command("down")
@@ -97,7 +99,7 @@ def migrate_down() -> None:
         from aparte.server import migrate
 
         undone = migrate.down(_admin_url())
-        _say(f"undone {undone}\n" if undone else "nothing to undo\n")
+        _say(f"{phrase('undone')} {undone}\n" if undone else f"{phrase('nothing_to_undo')}\n")
 
 
 @migrations.command("status")
@@ -107,16 +109,13 @@ def migrate_status() -> None:
         from aparte.server import migrate
 
         status = migrate.status(_admin_url())
-        for word in ("applied", "pending", "unknown"):
-            _say("".join(f"{word} {name}\n" for name in getattr(status, word)))
+        for names, word in ((status.applied, "applied"), (status.pending, "pending"), (status.unknown, "unknown")):
+            _say("".join(f"{phrase(word)} {name}\n" for name in names))
 
 
 def _admin_url() -> str:
     url = os.environ.get("DATABASE_ADMIN_URL")
-    return url or _refuse(
-        "DATABASE_ADMIN_URL is missing: the address of the database for its owner"
-        " (of a running `aparte up`: `. data/secrets/environment`)."
-    )
+    return url or _refuse(phrase("admin_url_missing"))
 
 
 def _local_url(host: str, port: int) -> str:
@@ -126,17 +125,17 @@ def _local_url(host: str, port: int) -> str:
 
 def _greet(url: str, setup_token: str | None) -> None:
     program = shlex.quote(os.path.relpath(sys.argv[0]))
-    lines = [f"Aparté is ready: {url}", ""]
+    lines = [phrase("ready", url=url), ""]
     if setup_token:
-        lines += ["Become its administrator (this link works once):", f"  {url}/setup#{setup_token}", ""]
+        lines += [phrase("become_administrator"), f"  {url}/setup#{setup_token}", ""]
     lines += [
-        "Register and talk from a terminal:",
+        phrase("from_a_terminal"),
         f"  {program} --server {url} register alice --email alice@example.org",
         f"  {program} join '#lounge'",
-        f"  {program} send '#lounge' 'Hello!'",
+        f"  {program} send '#lounge' '{phrase('hello')}'",
         f"  {program} listen",
         "",
-        "Stop it with Ctrl-C. Everything is kept.",
+        phrase("how_to_stop"),
         "",
     ]
     _say("\n".join(lines))
@@ -159,7 +158,7 @@ def _worded() -> Iterator[None]:
         from aparte.embedded.errors import CannotStart
         from aparte.server.migrate import MigrationRefused
     except ModuleNotFoundError as error:
-        _refuse(f"The package {error.name} is missing: install 'aparte[server,embedded]'.")
+        _refuse(phrase("package_missing", name=error.name))
     try:
         yield
     except (CannotStart, MigrationRefused) as error:

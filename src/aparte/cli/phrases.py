@@ -6,6 +6,6 @@ from typing import Any
 from aparte.catalogue import language_of, text
 
 
-def phrase(name: str, **values: Any) -> str:
+def phrase(key: str, /, **values: Any) -> str:
     """Say it in the language of the environment."""
-    return text("phrases", name, language_of(os.environ), **values)
+    return text("phrases", key, language_of(os.environ), **values)

@@ -3,7 +3,6 @@
 # ruff: noqa: PLR0913 - typer reads the options of a command off its parameters
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -21,6 +20,9 @@ Topic = Annotated[str, typer.Option(metavar="TEXT")]
 Private = Annotated[bool, typer.Option("--private")]
 Public = Annotated[bool, typer.Option("--public")]
 HowRead = Annotated[Mode | None, typer.Option()]
+
+ALONE = frozenset({"direct", "self"})
+"""Kinds that have no name of their own."""
 
 new = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -111,33 +113,42 @@ def conversations(
         own = room.preferences
         return own.is_archived == archived and (label is None or label in own.labels)
 
-    listed(context, is_wanted, is_all=True)
+    async def work(me: Client) -> None:
+        found = [room for room in await me.conversations() if is_wanted(room)]
+        if any(not room.name and room.kind not in ALONE for room in found):
+            told = {room.id: room for room in await me.groups.all()}
+            found = [told.get(room.id, room) for room in found]
+        list_rooms(context, sorted(found, key=lambda room: not room.preferences.is_pinned))
+
+    with_client(context, work)
 
 
 def rooms(context: typer.Context) -> None:
     """List the rooms and channels one is in that the server can read."""
-    listed(context, lambda room: room.kind in {"room", "channel"} and room.encryption_mode == "server")
+
+    async def work(me: Client) -> None:
+        found = await me.conversations()
+        list_rooms(context, [one for one in found if one.kind not in ALONE and one.encryption_mode == "server"])
+
+    with_client(context, work)
 
 
 def groups(context: typer.Context) -> None:
     """List the groups one is in, and encrypted rooms and channels."""
-    listed(context, lambda room: room.kind not in {"direct", "self"} and room.encryption_mode == "e2ee")
-
-
-def listed(context: typer.Context, is_wanted: Callable[[Room], bool], *, is_all: bool = False) -> None:
-    """List conversations, newest activity first."""
 
     async def work(me: Client) -> None:
-        found = [room for room in await me.conversations() if is_wanted(room)]
-        if is_all:
-            found.sort(key=lambda room: not room.preferences.is_pinned)
-        if is_json(context):
-            for room in found:
-                put_json(room_row(room))
-        elif found:
-            table([room_cells(room) for room in found])
+        list_rooms(context, await me.groups.all())
 
     with_client(context, work)
+
+
+def list_rooms(context: typer.Context, found: list[Room]) -> None:
+    """List conversations."""
+    if is_json(context):
+        for room in found:
+            put_json(room_row(room))
+    elif found:
+        table([room_cells(room) for room in found])
 
 
 def room_cells(room: Room) -> tuple[str, ...]:
