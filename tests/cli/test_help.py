@@ -53,7 +53,7 @@ WRONG = [
     (("silence", "#a", "@b", "tomorrow"), "« tomorrow » n'est pas un moment"),
     (("send", "#a", "b", "--ttl", "0s"), "« 0s » n'est pas une durée"),
     (("send", "#a", "b", "--lines"), "--lines lit l'entrée standard"),
-    (("roles",), "Il manque une commande"),
+    (("roles", "lost"), "Il n'y a pas de commande « lost »."),
 ]
 
 
@@ -62,8 +62,17 @@ def test_wrong_use_is_told_in_french(arguments: tuple[str, ...], words: str) -> 
     result = CliRunner().invoke(main.app, arguments, env=FRENCH)
     told = " ".join(result.output.split())
     assert result.exit_code == 2
-    assert words in told or arguments == ("roles",)
+    assert words in told
     assert not any(english in told for english in ("Usage:", "Error", "Missing", "Invalid", "Try "))
+
+
+@pytest.mark.parametrize("arguments", [(), ("roles",)])
+def test_whoever_gives_nothing_is_shown_help(arguments: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main.app, arguments, env=FRENCH)
+    page = " ".join(result.output.split())
+    assert page.startswith("Usage : ")
+    assert "Afficher cette aide." in page
+    assert "Erreur" not in page
 
 
 def test_help_loads_no_command() -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import IO, Any
 
 import typer
-from typer._click.exceptions import UsageError
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer._click.formatting import HelpFormatter
 
 from aparte.catalogue import Tongue, language_of, section, text
@@ -65,9 +65,9 @@ class WrongUse(UsageError):
         typer.echo("\n".join([*lines, f"{worded('Error')}{colon()} {worded(self.format_message())}"]), err=True)
 
 
-def in_words(error: UsageError) -> WrongUse:
-    """Word what the library found wrong."""
-    return WrongUse(error.format_message(), error.ctx)
+def in_words(error: UsageError) -> UsageError:
+    """Word what the library found wrong; a page of help, for who gave nothing, is worded already."""
+    return error if isinstance(error, NoArgsIsHelpError) else WrongUse(error.format_message(), error.ctx)
 
 
 def explain(command: Any, path: str) -> Any:
