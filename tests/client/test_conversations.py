@@ -6,7 +6,9 @@ import pytest
 from tests.client.conftest import Newcomer
 
 from aparte.client import Client, ClientError
+from aparte.client.errors import Unreachable
 from aparte.client.preferences import FOREVER
+from aparte.client.transport.http import Request
 from aparte.wire import limits
 
 
@@ -41,6 +43,9 @@ async def test_what_is_private_is_made_as_its_creator_says(newcomer: Newcomer, t
     assert (
         await refusal(ann.new_room(f"den-{tag}", mode="e2ee", picture="https://example.org/a.png")) == "mode_mismatch"
     )
+    assert await refusal(ann.new_room(f"den-{tag}", mode="e2ee", topic="x" * (limits.TOPIC + 1))) == "invalid"
+    assert await refusal(ann.new_room(f"den-{tag}", mode="e2ee", slow_mode_seconds=-1)) == "invalid"
+    assert await refusal(ann.new_channel(f"den-{tag}", mode="e2ee", language="en")) == "mode_mismatch"
     assert await ann.conversations() == []
     den = await ann.new_room(f"den-{tag}", public=False, mode="server")
     news = await ann.new_channel(f"news-{tag}", mode="server", topic="what is new")
@@ -90,6 +95,12 @@ async def test_what_is_archived_is_read_and_what_is_deleted_is_gone(newcomer: Ne
     assert await refusal(bob.delete_conversation(target)) == "forbidden"
     await ann.delete_conversation(target)
     assert await ann.conversations() == await bob.conversations() == []
+    await ann.groups.new_group(f"club-{tag}", [f"bob-{tag}"])
+    await ann.send(f"+club-{tag}", "hello")
+    assert [message.text for message in await bob.history(f"+club-{tag}")] == ["hello"]
+    await ann.delete_conversation(f"+club-{tag}")
+    assert await bob.conversations() == []
+    assert await refusal(bob.send(f"+club-{tag}", "hello?")) in {"not_member", "no_such_group"}
     assert await refusal(bob.send(target, "hello?")) in {"not_member", "no_such_room"}
 
 
@@ -170,3 +181,28 @@ async def test_preferences_are_ones_own_in_any_conversation(newcomer: Newcomer, 
     assert (await ann.preferences(target)).level == "all"
     await bob.send(f"@ann-{tag}", "psst")
     assert (await bob.mute(f"@ann-{tag}")).muted_until == FOREVER
+
+
+@pytest.mark.parametrize("public", [True, False])
+async def test_a_lost_answer_makes_no_second_room(
+    newcomer: Newcomer, tag: str, monkeypatch: pytest.MonkeyPatch, public: bool
+) -> None:
+    ann = await newcomer("ann")
+    once = ann._session.once
+    lost: list[str] = []
+
+    async def lossy(request: Request, *, signed_in: bool = True) -> bytes:
+        answer = await once(request, signed_in=signed_in)
+        if request.path == "/conversations" and request.method == "POST" and not lost:
+            lost.append(request.path)
+            raise Unreachable("unreachable")
+        return answer
+
+    await ann.new_room(f"den-{tag}", public=False, mode="server")
+    monkeypatch.setattr(ann._session, "once", lossy)
+    made = await ann.new_room(f"den-{tag}", public=public, mode="server")
+    assert lost
+    assert made.is_public is public
+    assert len(await ann.rooms()) == 2
+    if public:
+        assert await refusal(ann.new_room(f"den-{tag}", public=True)) == "name_taken"

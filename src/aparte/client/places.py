@@ -25,6 +25,9 @@ NAMES_SECONDS = 5.0
 SEALED = frozenset({"name", "topic", "description", "welcome", "rules"})
 """What an encrypted conversation says of itself, in an entry that the server cannot read."""
 
+NOT_SEALED = frozenset({"picture", "language"})
+"""What only conversations that the server can read have."""
+
 
 class Said(TypedDict, total=False):
     """What a conversation says of itself beside its name, and how it is run; what is left out stays."""
@@ -95,10 +98,10 @@ class Places:
         if mode == "e2ee":
             if public:
                 raise ClientError("invalid", "what is public is read by everybody, and by the server")
-            if said.get("picture") is not None:
-                raise ClientError("mode_mismatch", "a picture")
+            wanted = {key: value for key, value in said.items() if key != "topic"}
+            _check_sealed(wanted)
             made = await self._groups.new_group(name, topic=said.get("topic", ""), kind=kind)
-            return await self._changed(made.id, {key: value for key, value in said.items() if key != "topic"})
+            return await self._changed(made.id, wanted)
         is_public = kind == "room" if public is None else public
         if mode is None and not is_public:
             raise ClientError("mode_needed")
@@ -128,8 +131,9 @@ class Places:
             if "name" in fields:
                 fields["name"] = fields["name"].removeprefix("#")
             return room_of(await self._rooms.change(conversation, asked(fields, ConversationChange)))
-        settings = {key: value for key, value in wanted.items() if key not in SEALED and key != "ttl"}
+        _check_sealed(wanted)
         said = {key: value for key, value in wanted.items() if key in SEALED}
+        settings = {key: value for key, value in wanted.items() if key not in SEALED and key != "ttl"}
         change = asked(settings, ConversationChange)
         if said:
             await self._groups.change_profile(str(conversation), **said)
@@ -211,3 +215,10 @@ class Places:
 
     async def _whom(self, target: str, username: str) -> tuple[ConversationId, AccountId]:
         return await self.resolve(target), await accounts.account_named(self._session, username)
+
+
+def _check_sealed(wanted: Mapping[str, Any]) -> None:
+    """Refuse what an encrypted conversation has no use for, before anything is done. Raises ClientError."""
+    asked(wanted, ConversationChange)
+    if nowhere := NOT_SEALED & wanted.keys():
+        raise ClientError("mode_mismatch", ", ".join(sorted(nowhere)))

@@ -1,7 +1,7 @@
 """Conversations: finding them by name, opening direct ones, coming and going, and what rooms say of themselves."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from uuid import UUID
 
 from aparte.client import local_log
@@ -123,17 +123,14 @@ class Rooms:
         return found
 
     async def create(self, new: NewConversation) -> Conversation:
-        """Create a room or channel. If an answer was lost, the public one that is there and mine is taken for it."""
+        """Create a room or channel. If an answer was lost, one that is mine and not known here yet is taken for it."""
         request = Request("POST", "/conversations", to_json(new))
+        with self._session.store.reading() as tx:
+            before = conversations.select_cursors(tx).keys()
         try:
             made = decoded(await self._session.once(request), Conversation)
         except Unreachable:
-            try:
-                made = await self._session.call(request, Conversation)
-            except ClientError as error:
-                if error.code != "name_taken":
-                    raise
-                made = await self._mine(new.name, error)
+            made = await self._made_again(new, before)
         local_log.keep(self._session.store, made)
         return made
 
@@ -208,13 +205,26 @@ class Rooms:
             raise ClientError("no_such_room", name)
         return page.rooms[0].id
 
-    async def _mine(self, name: str, taken: ClientError) -> Conversation:
-        """Give the room of this name if it is the account's own; else it really is taken."""
+    async def _made_again(self, new: NewConversation, before: Collection[ConversationId]) -> Conversation:
+        """Give what was asked for and not answered; asked again where nothing came of it."""
+        if (found := await self._made(new, before)) is not None:
+            return found
+        try:
+            return await self._session.call(Request("POST", "/conversations", to_json(new)), Conversation)
+        except ClientError as error:
+            found = await self._made(new, before) if error.code == "name_taken" else None
+            if found is None:
+                raise
+            return found
+
+    async def _made(self, new: NewConversation, before: Collection[ConversationId]) -> Conversation | None:
+        """Find what was asked for if it was made after all: one's own of that name, which was not there before."""
         account = self._session.profile.account
         async for found in self.all():
-            if found.owner == account and name_key(found.name) == name_key(name):
+            is_mine = found.owner == account and found.kind == new.kind and found.id not in before
+            if is_mine and name_key(found.name) == name_key(new.name):
                 return found
-        raise taken
+        return None
 
 
 async def fetch(session: Session, conversation: ConversationId, *, patience: float | None = None) -> Conversation:
