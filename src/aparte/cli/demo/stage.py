@@ -74,16 +74,12 @@ class Stage:
             return
         if person.username not in self._new:  # whose password nobody knows any more
             return
-        shown: asyncio.Queue[Offered | CodeShown] = asyncio.Queue()
+        shown: asyncio.Queue[Offered | CodeShown] = asyncio.Queue(2)  # an offer, then a code
         who = Credentials(person.username, self.password, person.second)
         linking = Client.link(self._place(person.second), who, shown.put_nowait)
-        entering = asyncio.ensure_future(self._stack.enter_async_context(linking))
-        try:
-            await self._approve(self._clients[person.username], shown)
-            self._clients[person.second] = await entering
-        finally:
-            entering.cancel()
-            await asyncio.gather(entering, return_exceptions=True)
+        self._clients[person.second], _ = await asyncio.gather(
+            self._stack.enter_async_context(linking), self._approve(self._clients[person.username], shown)
+        )
 
     async def _approve(self, known: Client, shown: "asyncio.Queue[Offered | CodeShown]") -> None:
         """Carry over what a new device shows, as a person with both in hand does."""
