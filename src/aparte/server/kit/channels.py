@@ -10,6 +10,7 @@ import contextlib
 import math
 import random
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ Connection = Any
 
 AT_ONCE = 500
 """Channels in one command."""
+IN_A_ROW = 16
+"""Answers that are read before others have their turn: who opens a gateway in 1,000 conversations has as many."""
 PING_SECONDS = 3.0
 SILENT_SECONDS = 7.0
 """A connection on which not even a ping is answered for so long is given up."""
@@ -117,7 +120,9 @@ class Channels:
 
     async def _listen(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        for nth in count(1):
+            if nth % IN_A_ROW == 0:
+                await asyncio.sleep(0)
             kind, channel, payload = _message(await connection.read_response(timeout=math.inf))
             self._heard_at = loop.time()
             callback = self._callbacks.get(channel)
