@@ -1,31 +1,67 @@
-"""`aparte demo`: people who talk on a fresh server, as the real limits let them; again, and nothing is said twice."""
+"""`make up DEMO=1`: people talk on a fresh server, as the real limits let them; again, and nothing is said twice."""
 
 import json
 import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.conftest import OURS, Shell
-from tests.support.server import Aparte, aparte
+from tests.support.server import TESTING, free_port
 
 from aparte.cli.demo.cast import NAMES
 from aparte.cli.demo.stage import DONE
 
+READY_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Village:
+    """A server that was started with people in it, what it said, and where their profiles are."""
+
+    url: str
+    home: Path
+    output: Path
+
 
 @pytest.fixture(scope="module")
-def village() -> Iterator[Aparte]:
-    """A server of its own, with the limits that people have."""
-    with aparte(environment={"APARTE_LIMITS": "1"}) as here:
+def village() -> Iterator[Village]:
+    """`make up DEMO=1`, with the limits that people have, once it says that the people talk."""
+    folder, port = Path(tempfile.mkdtemp(prefix="aparte-test-")), free_port()
+    folder.chmod(0o755)
+    here = Village(f"http://127.0.0.1:{port}", folder / "data" / "demo", folder / "output")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    clean |= {**TESTING, "APARTE_LIMITS": "1", "PORT": str(port), "DATA": str(folder / "data"), "DEMO": "1"}
+    with here.output.open("w") as out:
+        process = subprocess.Popen(
+            ["make", "up"], env=clean, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    ends = time.monotonic() + READY_SECONDS
+    try:
+        while "listen" not in here.output.read_text().partition("People are talking")[2]:
+            assert process.poll() is None, here.output.read_text()[-3000:]
+            assert time.monotonic() < ends, here.output.read_text()[-3000:]
+            time.sleep(0.2)
         yield here
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def anybody(village: Aparte, tmp_path: Path) -> Shell:
+def anybody(village: Village) -> Shell:
     """Somebody who follows what the demonstration says at its end."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return Shell({**clean, "APARTE_HOME": str(tmp_path), "APARTE_SERVER": village.url}, "demo")
+    return Shell({**clean, "APARTE_HOME": str(village.home), "APARTE_SERVER": village.url}, "demo")
 
 
 def titles(anybody: Shell, profile: str) -> dict[str, dict[str, Any]]:
@@ -38,13 +74,14 @@ def texts(anybody: Shell, profile: str, target: str) -> list[str]:
     return [row["text"] for row in anybody.rows("--profile", profile, "history", target) if row["kind"] == "message"]
 
 
-def test_a_server_is_filled_once_and_there_is_much_to_see(anybody: Shell, village: Aparte) -> None:
-    [shown] = anybody.rows("demo", "--folder", str(anybody.home))
+def test_a_server_is_filled_once_and_there_is_much_to_see(anybody: Shell, village: Village) -> None:
+    said = village.output.read_text()
+    password = re.findall(r"shown this once: (\S{20})\n", said)[0]
+    assert not any(password in path.read_text(errors="ignore") for path in village.home.rglob("*") if path.is_file())
+    assert f"export APARTE_HOME={village.home}\n" in said
+    [shown] = anybody.rows("demo", "--folder", str(village.home))
     assert [person["username"] for person in shown["people"]] == list(NAMES)
-    assert shown["server"] == village.url
-    password = shown["password"]
-    assert len(password) > 15
-    assert not any(password in path.read_text(errors="ignore") for path in anybody.home.rglob("*") if path.is_file())
+    assert (shown["server"], shown["password"]) == (village.url, None)
 
     mine = titles(anybody, "alice")
     assert {"village", "news", "Book club", "Week-end à Étretat", "Comité surprise"} <= set(mine)
@@ -64,8 +101,6 @@ def test_a_server_is_filled_once_and_there_is_much_to_see(anybody: Shell, villag
     assert "Are you at home?" in texts(anybody, "alice-phone", "@bob")
 
     before = texts(anybody, "alice", "#village"), texts(anybody, "alice", "@bob")
-    [again] = anybody.rows("demo", "--folder", str(anybody.home))
-    assert again["password"] is None
     (anybody.home / DONE).unlink()  # as if it had broken off just before its end
     [resumed] = anybody.rows("demo", "--folder", str(anybody.home))
     assert resumed["password"] is None

@@ -103,7 +103,9 @@ def test_roles_rights_and_names(shell: Shell, ann: Any, room: str) -> None:
 def test_moderators_silence_ban_and_decide(shell: Shell, ann: Any, room: str) -> None:
     bob = at(shell, "bob")
     assert ann("silence", room, bob, "10m", "--reason", "enough").startswith("Silenced until ")
-    assert "silenced" in shell.both("--profile", "bob", "send", room, "x", code=1)[1]
+    told = shell.both("--profile", "bob", "send", room, "x", code=1)[1]
+    assert told.startswith("aparte: A moderator has silenced you here until ")
+    assert told.endswith(" (enough).\n")
     [row] = shell.rows("--profile", "ann", "silences", room)
     assert (row["username"], row["reason"]) == (bob[1:], "enough")
     ann("unsilence", room, bob)

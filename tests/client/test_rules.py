@@ -1,5 +1,6 @@
 """The small rules: how long to wait, how names are read, when to acknowledge, and that every error has words."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -104,6 +105,13 @@ def test_words_follow_the_environment() -> None:
     assert language_of({"LANG": "fr_FR.UTF-8", "LC_ALL": "C"}) == "en"
     assert language_of({}) == "en"
     assert describe(ClientError("not_member"), "fr") == "Vous n'êtes pas dans cette conversation."
+
+
+@pytest.mark.parametrize("until", ["", "soon", 7, None, "9999-12-31T23:59:59.999999-14:00"])
+def test_whoever_is_silenced_is_told_until_when_if_the_server_says_so(until: object) -> None:
+    told = describe(ClientError("silenced", data={"until": "2030-01-31T12:00:00+00:00", "reason": "enough"}))
+    assert re.fullmatch(r"A moderator has silenced you here until 2030-01-\d\d \d\d:\d\d \(enough\)\.", told)
+    assert describe(ClientError("silenced", data={"until": until})) == "A moderator has silenced you here for a while."
 
 
 @pytest.mark.parametrize("code", ["bad_credentials", "refresh_reused", "unauthenticated", "not_signed_in"])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from aparte.cli.output import as_row, is_json, put, put_json, table
+from aparte.cli.output import as_row, in_a_cell, is_json, put, put_json, table
 from aparte.cli.phrases import phrase
 from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.cli.settings import Settings
@@ -88,7 +88,7 @@ def whoami(context: typer.Context) -> None:
     async def work(me: Client) -> None:
         account = await me.who_am_i()
         if not settings_of(context).json:
-            put(account.username)
+            put(in_a_cell(account.username))
             return
         row: dict[str, Any] = {
             "username": account.username,
@@ -131,7 +131,7 @@ async def greet(settings: Settings, me: Client) -> None:
     if settings.json:
         put_json({"username": account.username, "account_id": account.id, "device_id": me.device_id})
     else:
-        put(f"{phrase('signed_in')} {account.username}.")
+        put(f"{phrase('signed_in')} {in_a_cell(account.username)}.")
 
 
 def credentials(username: str, device: str, *, stdin: bool, confirm: bool) -> Credentials:

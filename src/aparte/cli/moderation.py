@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from aparte.cli.arguments import Limit, MessageId, Person, Reason, Target, moment, name_of
-from aparte.cli.output import as_row, clock, done, in_a_line, is_json, listing, message_line, put, put_json
+from aparte.cli.output import as_row, clock, done, in_a_cell, in_a_line, is_json, listing, message_line, put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.running import with_client
 from aparte.client import Banned, Client, FlaggedMessage, HeldMessage, Word
@@ -154,7 +154,8 @@ def held(
 def held_line(one: HeldMessage) -> str:
     """Show a message that waits: its id to decide it by, who said it, what was found in it."""
     found = f" [{', '.join(in_a_line(word) for word in one.words)}]" if one.words else ""
-    return f"{one.id} {clock(one.at)} {one.sender}: {in_a_line(one.text)}{found} ({phrase(f'status_{one.status}')})"
+    said = f"{in_a_cell(one.sender)}: {in_a_line(one.text)}"
+    return f"{one.id} {clock(one.at)} {said}{found} ({phrase(f'status_{one.status}')})"
 
 
 def flag(

@@ -134,7 +134,7 @@ def fail(settings: Settings, error: ClientError) -> NoReturn:
         row |= {"data": error.data} if error.data else {}
         sentence = json.dumps(row, ensure_ascii=False, default=str)
     else:
-        sentence = f"aparte: {sentence}"
+        sentence = f"aparte: {visible(sentence)}"
     typer.echo(sentence, err=True)
     raise typer.Exit(exit_code(error))
 

@@ -1,5 +1,7 @@
 """What an error means, in French and English: one sentence for each code, for whatever shows errors to people."""
 
+from datetime import datetime
+
 from aparte.catalogue import Tongue, language_of, section, text
 from aparte.client.errors import ClientError
 
@@ -20,6 +22,18 @@ def describe(error: ClientError, tongue: Tongue = "en") -> str:
     if error.data.get("queued"):
         return text("phrases", "queued", tongue)
     sentence = text("errors", error.code if error.code in ERRORS else "unexpected_answer", tongue)
+    if error.code == "silenced":
+        return _silenced(error, tongue) or sentence
     if error.detail and error.code in DETAILED:
         return f"{sentence.rstrip('.')} ({error.detail})."
     return sentence
+
+
+def _silenced(error: ClientError, tongue: Tongue) -> str | None:
+    """Say until when somebody is silenced, and why, as far as the server tells."""
+    try:
+        until = datetime.fromisoformat(str(error.data.get("until"))).astimezone()
+    except (ValueError, OverflowError):
+        return None
+    sentence = text("phrases", "silenced_here", tongue, when=f"{until:%Y-%m-%d %H:%M}")
+    return f"{sentence.rstrip('.')} ({error.data['reason']})." if error.data.get("reason") else sentence
