@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.server.moderation.conftest import YES, Scene, said
 
+from aparte.server.conversations import actions as conversations
 from aparte.server.filters import actions as filters
 from aparte.server.kit.caller import Caller
 from aparte.server.kit.db import Database
@@ -85,6 +86,17 @@ async def test_what_the_server_stumbles_over_for_a_day_is_given_up(scene: Scene,
     await admin.execute("UPDATE held_messages SET decided_at = decided_at - interval '25 hours'")
     assert await actions.send_approved(scene.db, failing, 0) == 1
     assert (await scene.own_state())[f"held:{held}"]["reason"] == "internal"
+    assert await scene.round() == 0
+
+
+async def test_what_was_approved_in_a_room_that_is_deleted_stops_no_other(scene: Scene, admin: Admin) -> None:
+    """B-005: a job failed as a whole at its first bad row."""
+    held = await scene.hold()
+    await scene.approve(held)
+    await conversations.delete(scene.db, scene.owner, scene.room)
+    assert await scene.round() == 1
+    kept = await admin.fetchrow("SELECT status, reason FROM held_messages WHERE held_id = $1", held)
+    assert tuple(kept) == ("rejected", "not_member")
     assert await scene.round() == 0
 
 

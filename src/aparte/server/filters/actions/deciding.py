@@ -73,7 +73,8 @@ async def settle(db: Database, row: HeldRow, sent: EntryId | None, refused: str 
     if sent is None and refused is None:
         return shown(row, row)
     async with db.transaction() as tx:
-        await log.lock(tx, row.conversation)
+        # Also where nobody is any more: what came of it is written all the same, and stops no other.
+        await log.lock_all(tx, [row.conversation])
         now_ = _found(await store.lock_held(tx, row.conversation, row.id))
         if now_.status == "approved" and now_.sent is None:
             now_ = await _settled(tx, now_, sent, refused)
