@@ -57,15 +57,15 @@ async def assemble(world: World, server: Any) -> tuple[str, str, list[Device], l
     """A room full of people, a second one to be held, and devices that follow."""
     owner = await world.register("owner")
     room, held = await owner.room(), await owner.room()
-    devices = await asyncio.gather(*(world.register("speaker") for _ in range(SPEAKERS)))
+    devices = [await world.register("speaker") for _ in range(SPEAKERS)]
     for device in devices:
         await device.join(room)
     await devices[0].join(held)
-    readers = await asyncio.gather(*(world.register("reader") for _ in range(FOLLOWERS)))
+    readers = [await world.register("reader") for _ in range(FOLLOWERS)]
     for reader in readers:
         await reader.join(room)
     assert len(server.children("aparte.server")) == 2
-    return room, held, list(devices), [Follower(reader, room) for reader in readers]
+    return room, held, devices, [Follower(reader, room) for reader in readers]
 
 
 async def hold(admin: Any, held: str, speaker: Device, room_acks: Any) -> None:
