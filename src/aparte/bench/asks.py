@@ -18,6 +18,10 @@ from aparte.wire.ids import ClientMessageId
 from aparte.wire.messages import PostMessage, Sent
 
 
+FRAMES = 1_000
+"""Read at once while a gateway opens; more is not to be expected, and ends the measurement."""
+
+
 class _Came(msgspec.Struct, frozen=True):
     """What is read of a frame."""
 
@@ -63,7 +67,7 @@ class Asks:
         hello, changes = framed(frames.Hello(person.token), "json"), framed(frames.Changes(1, limit=count), "json")
 
         async def ask() -> int:
-            came: asyncio.Queue[_Came] = asyncio.Queue()
+            came: asyncio.Queue[_Came] = asyncio.Queue(FRAMES)
             start = clock()
             ws = await connect(Place.of(self._url), "json", lambda data, at, end: came.put_nowait(_read(data[at:end])))
             try:
