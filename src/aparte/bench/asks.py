@@ -17,7 +17,6 @@ from aparte.wire.content import MessageContent
 from aparte.wire.ids import ClientMessageId
 from aparte.wire.messages import PostMessage, Sent
 
-
 FRAMES = 1_000
 """Read at once while a gateway opens; more is not to be expected, and ends the measurement."""
 
