@@ -28,7 +28,6 @@ __all__ = [
     "agree",
     "compute",
     "disagree",
-    "has_any",
     "is_lost",
     "is_truncated",
     "known",
@@ -188,11 +187,6 @@ def is_lost(tx: Tx, conversation: ConversationId, account: AccountId) -> bool:
     membership = folding.state(tx, conversation)
     member = membership.members.get(account.bytes) if membership is not None else None
     return member is not None and lines.is_lost(tx, account, member.key33)
-
-
-def has_any(tx: Tx, conversation: ConversationId) -> bool:
-    """Tell whether any epoch of a conversation is known."""
-    return epochs.select_first(tx, conversation) is not None
 
 
 def is_truncated(tx: Tx, account: AccountId) -> bool:
