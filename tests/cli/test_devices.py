@@ -59,7 +59,8 @@ def test_another_profile_is_told_to_link(shell: Shell) -> None:
 
 def test_nothing_is_approved_where_nobody_can_be_asked(shell: Shell) -> None:
     shell.newcomer("ann")
-    assert "not an offer" in shell.both("--profile", "ann", "devices", "approve", "hello", "--yes", code=5)[1]
+    for offer in ("hello", "-7hello"):
+        assert "not an offer" in shell.both("--profile", "ann", "devices", "approve", offer, "--yes", code=5)[1]
     new = shell.start("--profile", "phone", "link", f"ann-{shell.tag}", "--password-stdin", stdin=subprocess.PIPE)
     say(new, PASSWORD)
     approve = ("--profile", "ann", "devices", "approve", hear(new))

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest

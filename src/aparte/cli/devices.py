@@ -16,6 +16,8 @@ from aparte.cli.running import USAGE, place_of, run, settings_of, with_client
 from aparte.client import Applicant, Client, CodeShown, Offered, SafetyNumber
 from aparte.client import Device as DeviceRow
 
+LIKE_AN_OPTION = {"ignore_unknown_options": True}
+"""One offer in 64 begins with a hyphen."""
 Yes = Annotated[bool, typer.Option("--yes")]
 
 
@@ -25,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
     several = typer.Typer(rich_markup_mode=None)
     several.callback(invoke_without_command=True)(devices)
-    several.command()(approve)
+    several.command(context_settings=LIKE_AN_OPTION)(approve)
     several.command()(revoke)
     app.add_typer(several, name="devices")
 
