@@ -1,10 +1,13 @@
 """What hangs on messages, from a terminal: answers, threads, reactions, pins, mentions, versions, what is due later."""
 
+from types import SimpleNamespace
+
 import pytest
 from tests.cli.conftest import Shell
 from tests.cli.test_talking import said, texts
 
-from aparte.cli.output import in_a_cell, visible
+from aparte.cli import output
+from aparte.cli.output import highlighted, in_a_cell, visible
 
 
 def told(out: str) -> list[str]:
@@ -79,3 +82,12 @@ def test_nothing_in_a_name_can_break_a_line() -> None:
     assert in_a_cell("a\u202eb\nc\x1b[2J\u2028d\u3164e\u200bf") == "a\\u202eb c\\u001b[2J\\u2028d\\u3164e\\u200bf"
     assert visible("line\nanother\u2029third") == "line\nanother\\u2029third"
     assert in_a_cell("👩\u200d🚀") == "👩\u200d🚀"
+
+
+def test_what_was_looked_for_is_bold_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for is_terminal, shown in ((True, "a \x1b[1mf\\u001box\x1b[0m b"), (False, "a f\\u001box b")):
+        stdout = SimpleNamespace(isatty=lambda answer=is_terminal: answer)
+        monkeypatch.setattr(output, "sys", SimpleNamespace(stdout=stdout))
+        assert highlighted("a f\x1box b", [(2, 6)]) == shown
+    assert highlighted("short", [(2, 99), (200, 300)]).startswith("sh")
