@@ -19,6 +19,7 @@ from aparte.client.core.view import View
 from tests.journeys.test_at_once import impersonal
 from tests.journeys.test_stale_copy import Life
 from tests.support import marking, moderating, people
+from tests.support.later import comes_to
 from tests.support.people import Device, Gateway, Problem
 from tests.support.server import Aparte, aparte
 
@@ -292,7 +293,7 @@ async def later_comes(here: Evening) -> None:
     )
     said = lambda frame: frame["type"] == "entry" and frame["entry"].get("client_message_id") == key  # noqa: E731
     await asyncio.gather(*(gateway.wait(said, 30) for gateway in here.gateways.values()))
-    assert (await here.bob_phone.get(f"{here.at}/scheduled"))["scheduled"] == []
+    await comes_to(lambda: here.bob_phone.get(f"{here.at}/scheduled"), {"scheduled": []})  # marked as sent after it
 
 
 async def what_was_said_is_found(here: Evening) -> None:
