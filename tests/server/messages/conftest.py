@@ -7,7 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.server.messages.three import Admin, Three, person
 from tests.support import database
+from tests.support.sealed_groups import found
 from tests.support.sealing import Sealer
 
 from aparte.server.kit.caller import Caller
@@ -138,3 +140,11 @@ async def other(service_dsn: str, db: Database) -> AsyncIterator[Process]:
     yield here
     await here.writer.close()
     await here.lanes.close()
+
+
+@pytest.fixture
+async def three(db: Database, admin: Admin) -> Three:
+    """Alice, Bob and Carol; Alice is about to begin her first chain."""
+    people = [await person(admin) for _ in range(3)]
+    group = await found(db, admin, *people)
+    return Three(group, *people, await group.sealer(people[0]))

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.server.messages.conftest import Sealing
-from tests.server.messages.test_group_sealing import log_of, person, say
 from tests.server.messages.test_sealed_reading import acknowledge, rebuilt
+from tests.server.messages.three import log_of, person, say
 from tests.support.sealed_groups import Group, found
 from tests.support.sealing import Sealer, add_device
 

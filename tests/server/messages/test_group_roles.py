@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.server.messages.conftest import Sealing
-from tests.server.messages.test_group_sealing import code_of, person, say
+from tests.server.messages.three import code_of, person, say
 from tests.support.sealed_groups import Group, found
 from tests.support.sealing import Sealer
 
