@@ -6,27 +6,13 @@ after the other is folded, so that the time is that of the text.
 
 import unicodedata
 
-_SPELT = {
-    "œ": "oe",
-    "æ": "ae",
-    "ø": "o",
-    "ł": "l",
-    "đ": "d",
-    "ð": "d",
-    "þ": "th",
-    "ħ": "h",
-    "ı": "i",
-    "ŧ": "t",
-}
-"""Letters that Unicode does not take apart."""
+from aparte.server.kit.signs import FILLERS, SPELT, VIRAMA
+
 _CYRILLIC = dict(zip("авекмнорстухіјѕԁһԛԝьӏү", "abekmhopctyxijsdhqwbly", strict=True))
 _GREEK = dict(zip("αβεζηικμνορτυχϲϳ", "abezhikmvoptuxcj", strict=True))
 ALIKE = _CYRILLIC | _GREEK
 """Letters that look like Latin ones, small or capital. Both the list and the text are folded: a Russian word is found
 in a Russian text as ever, and a Latin one too that is written with some of these."""
-FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Signs that count as letters or marks and show nothing."""
-_VIRAMA = 9
 _IDEOGRAPHS = ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3134F))
 
 
@@ -51,7 +37,7 @@ def _folded(part: str) -> str:
     if category == "So" or any(first <= ord(part) <= last for first, last in _IDEOGRAPHS):
         return f" {part} "
     if part.isalnum() or category in {"Mn", "Mc"}:
-        return _SPELT.get(part) or ALIKE.get(part, part)
+        return SPELT.get(part) or ALIKE.get(part, part)
     return " "
 
 
@@ -61,7 +47,7 @@ def _shows_nothing(part: str, category: str) -> bool:
     if category == "Cc":
         return not part.isspace()
     is_tone_of_skin = "\U0001f3fb" <= part <= "\U0001f3ff"
-    return is_tone_of_skin or unicodedata.combining(part) not in {0, _VIRAMA}
+    return is_tone_of_skin or unicodedata.combining(part) not in {0, VIRAMA}
 
 
 _TABLE = _Table()

@@ -13,13 +13,12 @@ from typing import NamedTuple
 import nh3
 from msgspec.structs import replace
 
+from aparte.server.kit.signs import FILLERS
 from aparte.wire import limits
 from aparte.wire.codec import to_json
 from aparte.wire.content import Format, MessageContent
 from aparte.wire.errors import Refusal
 
-FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe0e\ufe0f\uffa0")
-"""Signs that count as letters or marks and show nothing."""
 TEXT_TAGS = {
     "a",
     "abbr",

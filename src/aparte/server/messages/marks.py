@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 
+from aparte.server.kit.signs import FILLERS
 from aparte.wire import limits
 from aparte.wire.errors import Refusal
 from aparte.wire.ids import AccountId, ConversationId, EntryId, Position
@@ -14,8 +15,6 @@ FORBIDDEN = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
 not assigned: emoji are newer than servers."""
 BLANK = frozenset({"Cf", "Mn", "Me", "Zs"})
 """What shows nothing by itself."""
-FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
-"""Letters and signs that show nothing, whatever their category says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,23 +9,10 @@ import sys
 import unicodedata
 from dataclasses import dataclass
 
+from aparte.server.kit.signs import SPELT, VIRAMA
+
 WORD_SIGNS = 64
 """Longer words are cut: nobody types more to find one."""
-_SPELT = {
-    "œ": "oe",
-    "æ": "ae",
-    "ø": "o",
-    "ł": "l",
-    "đ": "d",
-    "ð": "d",
-    "þ": "th",
-    "ħ": "h",
-    "ı": "i",
-    "ŧ": "t",
-    "ŋ": "n",
-}
-"""Letters that Unicode does not take apart."""
-_VIRAMA = 9
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _PICTOGRAPHS = "\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"
 
@@ -50,8 +37,8 @@ class _Table(dict[int, str]):
 def _folded(sign: str) -> str:
     kept = []
     for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", sign).casefold()):
-        spelt = _SPELT.get(part, part)
-        is_accent = unicodedata.combining(part) not in {0, _VIRAMA}
+        spelt = SPELT.get(part, part)
+        is_accent = unicodedata.combining(part) not in {0, VIRAMA}
         if not is_accent and unicodedata.category(part) not in {"Cf", "Me"} and not "\ufe00" <= part <= "\ufe0f":
             kept.append(spelt)
     return "".join(kept)

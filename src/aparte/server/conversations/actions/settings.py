@@ -46,7 +46,8 @@ async def _regulate(tx: Tx, caller: Caller, now: Conversation, terms: Conversati
     """Write settings, their copies beside the log, their entry, and in the audit trail which of them are others."""
     await profiles.update_settings(tx, now.id, terms)
     await log.set_terms(tx, now.id, settings.terms_of(now.encryption_mode, terms))
-    await rights.renew(tx, now.id)
+    if now.settings.metadata.get("allow_bots") != terms.metadata.get("allow_bots"):
+        await rights.renew(tx, now.id)
     await log.append(tx, NewEntry(now.id, kinds.SETTINGS, caller.account, terms, caller.device))
     named = settings.different(settings.settings_of(now), terms)
     event = Event("settings_changed", caller.account, caller.session, now.id, details={"fields": named})
