@@ -16,7 +16,7 @@ ALSO = {
     "server/contacts/asked.py": "the part of the store of contacts that is about contact requests",
     "server/conversations/profiles.py": "the part of the store of conversations that is about profiles and settings",
     "server/conversations/invites.py": "the part of the store of conversations that is about links into rooms",
-    "server/conversations/seats.py": "the part of the store of conversations that is about members beside their base role",
+    "server/conversations/seats.py": "the part of the store of conversations that is about members and their rights",
     "server/conversations/custom_roles.py": "the part of the store of conversations that is about roles of their own",
     "server/keys/newest.py": "the part of the store of keys that rosters are made of",
     "server/messages/pages.py": "the reading half of the store of messages",
