@@ -249,7 +249,7 @@ FIELDS = {
     "status": Field(("PATCH", ME, {"status_text": TEXT}), at(ME, "status_text")),
     "device": Field(("PATCH", "/devices/{device}", {"name": TEXT}), at("/devices", "devices", 0, "name"), named),
     "contact": Field(
-        ("PUT", "/contacts/{account}", {"nickname": TEXT}), at("/contacts", "contacts", 0, "nickname"), stripped
+        ("PUT", "/contacts/{person}", {"nickname": TEXT}), at("/contacts", "contacts", 0, "nickname"), stripped
     ),
     "block": Field(("PUT", "/blocks/{person}", {"reason": TEXT}), at("/blocks", "blocks", 0, "reason")),
 }
