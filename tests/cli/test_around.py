@@ -31,6 +31,14 @@ def test_answers_and_threads_are_shown_where_they_belong(shell: Shell, room: str
     assert texts(shell.rows("--profile", "ann", "mentions")) == [f"cups? @{ann}"]
 
 
+def test_ids_stand_before_the_lines_for_who_answers_by_hand(shell: Shell, room: str) -> None:
+    [said] = shell.rows("--profile", "ann", "send", room, "which one?")
+    line = shell.run("--profile", "bob", "history", room, "--ids").splitlines()[-1]
+    assert line.startswith(f"{said['id']} ")
+    assert line.endswith(": which one?")
+    assert shell.run("--profile", "bob", "listen", "--count", "1", "--ids").splitlines()[-1].startswith(said["id"])
+
+
 def test_reactions_pins_versions_and_receipts(shell: Shell, room: str) -> None:
     ann, bob = f"ann-{shell.tag}", f"bob-{shell.tag}"
     message = shell.run("--profile", "ann", "send", room, "frist").strip()

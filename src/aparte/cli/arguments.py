@@ -19,6 +19,7 @@ MaybeWords = Annotated[list[str] | None, typer.Argument(metavar="[TEXT…]")]
 Reason = Annotated[str, typer.Option(metavar="TEXT")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, metavar="N")]
 Off = Annotated[bool, typer.Option("--off")]
+Ids = Annotated[bool, typer.Option("--ids")]
 Yes = Annotated[bool, typer.Option("--yes")]
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

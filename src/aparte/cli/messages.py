@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from aparte.cli.arguments import Limit, MessageId, Target, Words, duration, moment
+from aparte.cli.arguments import Ids, Limit, MessageId, Target, Words, duration, moment
 from aparte.cli.output import as_row, clock, in_a_line, is_json, message_line, message_row, put, put_json
 from aparte.cli.phrases import phrase
 from aparte.cli.progress import catching_up, counted
@@ -84,20 +84,21 @@ def listen(
     context: typer.Context,
     count: Annotated[int | None, typer.Option(min=1, metavar="N")] = None,
     timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS")] = None,
+    ids: Ids = False,
 ) -> None:
     """Print what has arrived since the last `listen`, then what arrives."""
 
     async def work(me: Client) -> None:
         try:
             async with asyncio.timeout(timeout), catching_up(me):
-                await print_messages(context, me, count)
+                await print_messages(context, me, count, ids=ids)
         except TimeoutError:
             raise typer.Exit(TIME_OVER) from None
 
     with_client(context, work)
 
 
-async def print_messages(context: typer.Context, me: Client, count: int | None) -> None:
+async def print_messages(context: typer.Context, me: Client, count: int | None, *, ids: bool = False) -> None:
     """Print messages as they come, and what happens beside; each is confirmed once it is written."""
     stream = me.messages(events=True)
     notice = asyncio.get_running_loop().call_later(1, say_that_it_waits, stream)
@@ -105,7 +106,7 @@ async def print_messages(context: typer.Context, me: Client, count: int | None) 
         seen = 0
         async with telling(settings_of(context), me):
             async for message in stream:
-                show(context, message)
+                show(context, message, ids=ids)
                 stream.confirm()
                 seen += message.event is None
                 if seen == count:
@@ -125,13 +126,14 @@ def history(
     target: Target,
     limit: Limit = 50,
     before: AboutMessage = None,
+    ids: Ids = False,
 ) -> None:
     """Print the newest messages, oldest first, and what happened."""
 
     async def work(me: Client) -> None:
         for message in await me.history(target, limit, before=before, events=True):
             if message.event is None or message.event.deed not in SHOWN_BESIDE:
-                show(context, message)
+                show(context, message, ids=ids)
 
     with_client(context, work)
 
@@ -199,12 +201,12 @@ def outbox(context: typer.Context) -> None:
     with_client(context, work)
 
 
-def show(context: typer.Context, message: Message) -> None:
-    """Print a message."""
+def show(context: typer.Context, message: Message, *, ids: bool = False) -> None:
+    """Print a message; to a person with its id before it where that is asked for."""
     if is_json(context):
         put_json(message_row(message))
     else:
-        put(message_line(message))
+        put(f"{message.id} {message_line(message)}" if ids else message_line(message))
 
 
 def show_sent(context: typer.Context, target: str, sent: Sent | None) -> None:
