@@ -17,6 +17,7 @@ from aparte.wire.ids import AccountId
 from tests.support import groups, keys
 from tests.support.people import Device, Gateway, Problem, World
 from tests.support.sealing import Sealer, caller_of, direct, over_the_wire
+from tests.support.valkey import until
 
 Door = tuple[str, str]
 CONVERSATION = "/conversations/{conversation}"
@@ -227,8 +228,12 @@ async def receipts(s: Scene) -> None:
 
 
 async def search(s: Scene) -> None:
-    found = [(await asker.get("/search/people", q=s.other.username))["people"] for asker in (s.one, s.carol)]
-    assert [s.other.account in {row["id"] for row in people} for people in found] == [False, True]
+    async def is_found_by(asker: Device) -> bool:
+        found = await asker.get("/search/people", q=s.other.username)
+        return s.other.account in {row["id"] for row in found["people"]}
+
+    await until(lambda: is_found_by(s.carol))  # names are indexed a moment after they are given
+    assert not await is_found_by(s.one)
 
 
 ROWS: dict[Door, Callable[[Scene], Awaitable[None]]] = {
