@@ -6,6 +6,7 @@ Every acknowledged message arrives once, in order, on every device; positions ar
 import asyncio
 import os
 import random
+import unicodedata
 from typing import Any
 from uuid import uuid4
 
@@ -148,7 +149,8 @@ def check(
     there = {(room, seq, text) for room, log in stored.items() for seq, _, text in log}
     count = 0
     for talker in talkers:
-        said = list(talker.acknowledged.values())
+        # readable words are kept in one form of Unicode (NFC), whichever they were typed in
+        said = [(room, seq, unicodedata.normalize("NFC", text)) for room, seq, text in talker.acknowledged.values()]
         assert set(said) <= there, "an acknowledged message is lost or changed"
         count += len(said)
     assert count == sum(text is not None for log in stored.values() for _, _, text in log), "something is there twice"
