@@ -5,16 +5,14 @@ that a reader's program might run.
 """
 
 import html
-import re
 import unicodedata
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import nh3
 from msgspec.structs import replace
 
 from aparte.server.kit.signs import FILLERS
-from aparte.wire import limits
+from aparte.wire import limits, mentions
 from aparte.wire.codec import to_json
 from aparte.wire.content import Format, MessageContent
 from aparte.wire.errors import Refusal
@@ -45,11 +43,6 @@ TAGS = TEXT_TAGS | BLOCK_TAGS | TABLE_TAGS
 ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "ol": {"start"}, "td": {"colspan"}, "th": {"colspan"}}
 SCHEMES = {"http", "https", "mailto"}
 UNSHOWN = {"script", "style"}
-FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
-SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
-NAMED = re.compile(r"(?<![\w.+/@-])@([\w-]+)")
-NAME = re.compile(r"[A-Za-z0-9_-]{3,50}")
-LONGEST_NAME = 50
 NAMES = 1_000
 """Names of one text that are looked up; most of them are nobody's."""
 
@@ -104,35 +97,7 @@ def shown(markup: str, *, without: frozenset[str] = frozenset()) -> str:
 
 
 def names_in(text: str, form: Format) -> list[list[str]]:
-    """Find the names that a text mentions with `@`: for each place what it may mean, the longest first, in lower case.
-
-    Code names nobody, nor do e-mail addresses. Names hold `-` and `_`, with which a sentence may go on too.
-    """
-    if "@" not in text or form == "code":
-        return []
-    if form == "markdown":
-        text = "".join(_outside_of_fences(text))
-        text = SPAN.sub(" ", text)
-    elif form == "html":
+    """Find the names that a text mentions, as `wire.mentions` reads them; what HTML shows as code names nobody."""
+    if "@" in text and form == "html":
         text = shown(text, without=frozenset({"code", "pre", "samp", "kbd"}))
-    return [names for names in map(_readings, NAMED.findall(text)) if names]
-
-
-def _outside_of_fences(text: str) -> Iterator[str]:
-    """Give the parts of Markdown that are in no fenced block; one that is never closed goes on to the end."""
-    at = 0
-    while opening := FENCE.search(text, at):
-        yield text[at : opening.start()] + "\n"
-        mark = opening[1]
-        end = re.compile(rf"^ {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$", re.MULTILINE)
-        closing = end.search(text, opening.end())
-        if closing is None:
-            return
-        at = closing.end()
-    yield text[at:]
-
-
-def _readings(token: str) -> list[str]:
-    """What a word after `@` may name: itself, or what stands in front of a hyphen or of a mark at its end."""
-    hyphens = [at for at in range(min(len(token) - 1, LONGEST_NAME), 0, -1) if token[at] in "-_"]
-    return [token[:end].lower() for end in (len(token), *hyphens) if NAME.fullmatch(token[:end])]
+    return mentions.names_in(text, form)
